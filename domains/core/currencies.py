@@ -16,9 +16,7 @@ VES WST XCD XCG YER ZAR ZMW ZWG
 
 #: ISO 4217 code -> digits after the decimal point.
 DIGITS: dict[str, int] = {
-    code: digits
-    for codes, digits in ((_NO_DIGITS, 0), (_TWO_DIGITS, 2), (_THREE_DIGITS, 3), (_FOUR_DIGITS, 4))
-    for code in codes.split()
+    code: digits for codes, digits in ((_NO_DIGITS, 0), (_TWO_DIGITS, 2), (_THREE_DIGITS, 3), (_FOUR_DIGITS, 4)) for code in codes.split()
 }
 
 #: Digits that every amount is stored with: the most any currency has.

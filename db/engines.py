@@ -1,0 +1,295 @@
+"""Sessions: the only way to the database.
+
+    async with db.read("budget", viewer) as read:        one snapshot, read only, on the driver's connection
+    async with db.write("budget", viewer) as session:    one transaction; wake-up and live events follow its commit
+    async with db.system("budget") as session:           no viewer: the short list in `SYSTEM_USES`
+
+Domains that share a DSN share its pools.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
+
+import orjson
+from sqlalchemy import event
+from sqlalchemy.exc import DBAPIError, DisconnectionError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.orm import Session
+
+from db import jobs
+from db.connection import Row, SystemConnection, ViewerConnection, encode_json
+from db.errors import DatabaseUnavailable, NoViewer, PoolExhausted
+from db.live import Event, announce
+from db.read import Read
+from db.redis import RedisConnections
+
+#: What may run without a viewer.
+SYSTEM_USES = (
+    "claiming, renewing, finishing and purging jobs; the relay; the scheduler",
+    "partitions and other upkeep, retention",
+    "looking up whoever signs in or sends a webhook; creating whoever signs up",
+    "data migrations",
+)
+
+POOL_SIZE = 10
+POOL_TIMEOUT_S = 5.0
+#: A killed process's events are published by the relay after this long.
+OUTBOX_DELAY_S = 2.0
+OUTBOX_FLUSH_S = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """On whose behalf a session acts. The database refuses what is not theirs."""
+
+    user_id: UUID
+    timezone: str = "UTC"
+    currency: str = "USD"
+    locale: str = "en-US"
+
+
+@dataclass(frozen=True, slots=True)
+class Dsns:
+    """Log-ins, as `postgresql+asyncpg://` DSNs. `domains` holds what a domain overrides: {"budget": {"app": ...}}."""
+
+    app: str
+    system: str
+    owner: str | None = None
+    domains: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def of(self, domain: str, role: str) -> str:
+        """The DSN of `role` (app, system, owner or read) for a domain. `read` falls back to `app`."""
+        overrides = self.domains.get(domain, {})
+        if role == "read":
+            return overrides.get("read") or self.of(domain, "app")
+        dsn = overrides.get(role) or getattr(self, role)
+        if dsn is None:
+            raise DatabaseUnavailable(f"no {role} DSN for {domain}")
+        return str(dsn)
+
+
+class SystemSession(AsyncSession):
+    """A transaction of `florin_system` in one domain's database."""
+
+    domain: str
+    viewer: Viewer | None = None
+
+    def __init__(self, *args: Any, domain: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.domain = domain
+        self.wakes = False
+
+    async def run(self, statement: Any, **values: Any) -> Any:
+        """Execute a statement of db/<domain>/queries.py with the values of its bound names."""
+        return await self.execute(statement, values)
+
+    def wake(self) -> None:
+        """Have the relay look for jobs as soon as this has committed."""
+        self.wakes = True
+
+
+class _ViewerSyncSession(Session):
+    """Hands the viewer to the connection before it begins."""
+
+
+@event.listens_for(_ViewerSyncSession, "after_begin")
+def _hand_over_viewer(session: Session, _transaction: Any, connection: Any) -> None:
+    connection.connection.driver_connection.viewer_id = session.info["viewer_id"]
+
+
+class WriteSession(SystemSession):
+    """A transaction on a viewer's behalf."""
+
+    sync_session_class = _ViewerSyncSession
+    viewer: Viewer
+
+    def __init__(self, *args: Any, domain: str, viewer: Viewer, **kwargs: Any) -> None:
+        super().__init__(*args, domain=domain, info={"viewer_id": viewer.user_id}, **kwargs)
+        self.viewer = viewer
+        self.events: list[Event] = []
+
+    async def run(self, statement: Any, **values: Any) -> Any:
+        """Execute a statement with the values of its bound names; `viewer` is bound for `owned()`."""
+        return await self.execute(statement, {"viewer": self.viewer.user_id, **values})
+
+    def publish(self, topic: str, key: UUID, version: int) -> None:
+        """Tell the user's listeners after the commit. The event is a row too, for whoever is killed before telling."""
+        self.events.append(Event(topic, key, version))
+
+
+class Db:
+    """The pools of one process."""
+
+    def __init__(
+        self, dsns: Dsns, redis: RedisConnections | None, *, pool_size: int = POOL_SIZE, now: Callable[[], datetime] | None = None
+    ) -> None:
+        self.dsns = dsns
+        self._redis = redis
+        self._pool_size = pool_size
+        self._now = now or (lambda: datetime.now(UTC))
+        self._engines: dict[tuple[str, bool], AsyncEngine] = {}
+        self._outbox = _Outbox(self)
+
+    async def close(self) -> None:
+        await self._outbox.close()
+        for engine in self._engines.values():
+            await engine.dispose()
+
+    def dsn_key(self, domain: str) -> str:
+        """Domains with equal keys can share one read transaction."""
+        return self.dsns.of(domain, "read")
+
+    @asynccontextmanager
+    async def read(self, domain: str, viewer: Viewer | None) -> AsyncIterator[Read]:
+        """One snapshot. Errors: NoViewer, DatabaseUnavailable."""
+        read = await self.open_read(domain, viewer)
+        try:
+            yield read
+        except BaseException:
+            await read.abandon()
+            raise
+        await read.close()
+
+    async def open_read(self, domain: str, viewer: Viewer | None) -> Read:
+        """As `read`, for callers whose life has no block: they must close() or abandon() it."""
+        if viewer is None:
+            raise NoViewer
+        engine = self._engine(self.dsns.of(domain, "read"), viewers=True)
+        read = Read(engine, viewer.user_id, self._now().astimezone(ZoneInfo(viewer.timezone)).date())
+        with _unavailable():
+            await read.begin()
+        return read
+
+    @asynccontextmanager
+    async def write(self, domain: str, viewer: Viewer | None) -> AsyncIterator[WriteSession]:
+        """One transaction on the viewer's behalf, committed on success. Errors: NoViewer, DatabaseUnavailable."""
+        if viewer is None:
+            raise NoViewer
+        engine = self._engine(self.dsns.of(domain, "app"), viewers=True)
+        session = WriteSession(engine, domain=domain, viewer=viewer, expire_on_commit=False, autoflush=False)
+        outbox_id: UUID | None = None
+        async with self._transaction(session):
+            yield session
+            if session.events:
+                outbox_id = await _leave_row(session)
+        if self._redis is not None and (session.events or session.wakes):
+            told = await announce(self._redis, viewer.user_id, session.events, wake=session.wakes)
+            if outbox_id is not None and told:
+                self._outbox.forget(domain, outbox_id)
+
+    @asynccontextmanager
+    async def system(self, domain: str) -> AsyncIterator[SystemSession]:
+        """One transaction without a viewer, for what `SYSTEM_USES` lists. Errors: DatabaseUnavailable."""
+        engine = self._engine(self.dsns.of(domain, "system"), viewers=False)
+        session = SystemSession(engine, domain=domain, expire_on_commit=False, autoflush=False)
+        async with self._transaction(session):
+            yield session
+        if self._redis is not None and session.wakes:
+            await announce(self._redis, None, (), wake=True)
+
+    @asynccontextmanager
+    async def _transaction(self, session: AsyncSession) -> AsyncIterator[None]:
+        try:
+            with _unavailable():
+                await session.connection()
+                yield
+                await session.commit()
+        finally:
+            await asyncio.shield(session.close())
+
+    def _engine(self, dsn: str, *, viewers: bool) -> AsyncEngine:
+        engine = self._engines.get((dsn, viewers))
+        if engine is None:
+            engine = self._engines[(dsn, viewers)] = _make_engine(dsn, viewers=viewers, size=self._pool_size)
+        return engine
+
+
+def _make_engine(dsn: str, *, viewers: bool, size: int) -> AsyncEngine:
+    engine = create_async_engine(
+        dsn,
+        pool_size=size,
+        max_overflow=0,
+        pool_timeout=POOL_TIMEOUT_S,
+        pool_use_lifo=True,
+        json_serializer=encode_json,
+        json_deserializer=orjson.loads,
+        hide_parameters=True,
+        connect_args={
+            "connection_class": ViewerConnection if viewers else SystemConnection,
+            "record_class": Row,
+            "statement_cache_size": 500,
+            "max_cached_statement_lifetime": 0,
+        },
+    )
+    event.listen(engine.sync_engine, "checkout", _refuse_closed)
+    if viewers:
+        event.listen(engine.sync_engine, "checkout", _forget_viewer)
+        event.listen(engine.sync_engine, "checkin", _forget_viewer)
+    return engine
+
+
+def _refuse_closed(connection: Any, _record: Any, _proxy: Any) -> None:
+    """The driver has seen the server hang up on this idle connection: have the pool make another. Costs no trip."""
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError
+
+
+def _forget_viewer(connection: Any, _record: Any, _proxy: Any = None) -> None:
+    if connection is not None:
+        connection.driver_connection.viewer_id = None
+
+
+class _unavailable:
+    """Turn a lost or refused connection into DatabaseUnavailable."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _kind: Any, error: BaseException | None, _trace: Any) -> None:
+        if isinstance(error, PoolTimeout):
+            raise PoolExhausted("every connection stayed busy") from error
+        if isinstance(error, OSError) or (isinstance(error, DBAPIError) and error.connection_invalidated):
+            raise DatabaseUnavailable(type(error).__name__) from error
+
+
+async def _leave_row(session: WriteSession) -> UUID:
+    """The events as a job row that is due only if this process does not get to publish them."""
+    key = uuid4()
+    events = [[event.topic, str(event.id), event.version] for event in session.events]
+    return await jobs.add(session, jobs.PUBLISH, key=str(key), payload={"events": events}, delay_s=OUTBOX_DELAY_S, wake=False)
+
+
+class _Outbox:
+    """Drops the rows of events that were published, many in one statement, off the path of any request."""
+
+    def __init__(self, db: Db) -> None:
+        self._db = db
+        self._published: dict[str, list[UUID]] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    def forget(self, domain: str, job_id: UUID) -> None:
+        self._published.setdefault(domain, []).append(job_id)
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._drop(), name="db.outbox")
+
+    async def close(self) -> None:
+        if self._task is not None:
+            await self._task
+
+    async def _drop(self) -> None:
+        while self._published:
+            await asyncio.sleep(OUTBOX_FLUSH_S)
+            published, self._published = self._published, {}
+            for domain, ids in published.items():
+                try:
+                    async with self._db.system(domain) as session:
+                        await jobs.drop(session, ids)
+                except DatabaseUnavailable:
+                    return  # the rows stay, the relay publishes once more: a repeated version changes nothing

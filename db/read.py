@@ -1,0 +1,89 @@
+"""One read transaction: a snapshot that all loaders of an operation share, one statement at a time."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import date
+from typing import Any, cast
+from uuid import UUID
+
+import asyncpg
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.util import greenlet_spawn
+
+from db.connection import Row
+from db.errors import DatabaseUnavailable
+from db.statements import Statement
+
+ROLLBACK_WITHIN_S = 2.0
+
+
+class Read:
+    """Runs compiled statements on the driver's connection.
+
+    viewer_id: bound as `viewer` in every statement.
+    today:     the civil date in the viewer's time zone when the transaction began.
+    statements: how many have run; tests count them.
+    """
+
+    __slots__ = ("_connection", "_engine", "_fairy", "_lock", "statements", "today", "viewer_id")
+
+    def __init__(self, engine: AsyncEngine, viewer_id: UUID, today: date) -> None:
+        self._engine = engine
+        self._lock = asyncio.Lock()
+        self._fairy: Any = None
+        self._connection: Any = None
+        self.viewer_id = viewer_id
+        self.today = today
+        self.statements = 0
+
+    async def begin(self) -> None:
+        self._fairy = await self._engine.raw_connection()
+        self._connection = self._fairy.driver_connection
+        self._connection.viewer_id = self.viewer_id
+        try:
+            await self._connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        except BaseException:
+            await self.abandon()
+            raise
+
+    async def rows(self, statement: Statement, **values: Any) -> Sequence[Row]:
+        """All rows. Errors: DatabaseUnavailable when the connection is lost."""
+        values["viewer"] = self.viewer_id
+        async with self._lock:
+            self.statements += 1
+            try:
+                return cast(Sequence[Row], await self._connection.fetch(statement.sql, *statement.arguments(values)))
+            except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError) as error:
+                raise DatabaseUnavailable(type(error).__name__) from error
+
+    async def row(self, statement: Statement, **values: Any) -> Row | None:
+        """The first row, or None."""
+        rows = await self.rows(statement, **values)
+        return rows[0] if rows else None
+
+    async def value(self, statement: Statement, **values: Any) -> Any:
+        """The first column of the first row, or None."""
+        row = await self.row(statement, **values)
+        return None if row is None else row[0]
+
+    async def close(self) -> None:
+        """End the snapshot and give the connection back."""
+        try:
+            await self._connection.execute("COMMIT")
+        except BaseException:
+            await self.abandon()
+            raise
+        await greenlet_spawn(self._fairy.close)
+
+    async def abandon(self) -> None:
+        """Give up, whatever state the connection is in. Shielded: whoever cancels us again cannot leave it half-way."""
+        await asyncio.shield(self._roll_back())
+
+    async def _roll_back(self) -> None:
+        try:
+            async with asyncio.timeout(ROLLBACK_WITHIN_S):
+                await self._connection.execute("ROLLBACK")
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+            self._connection.terminate()
+            await greenlet_spawn(self._fairy.invalidate)
+        await greenlet_spawn(self._fairy.close)

@@ -1,0 +1,58 @@
+"""What a process hands to its use cases. Built once by `app.wiring`; nothing here is global."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import UUID
+
+from db.engines import Db, SystemSession, Viewer
+from db.limits import Bucket
+from db.live import Hub
+from db.redis import RedisConnections
+from domains.bank.providers.protocol import StatementParser
+from domains.core.cipher import Cipher
+from domains.core.clock import Clock
+from domains.user.passwords import Passwords
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Figures that an operator may change."""
+
+    access_token_ttl_s: int = 12 * 3600
+    upload_kept_s: int = 24 * 3600
+    #: What a viewer may spend: operation cost, refilled per second.
+    viewer_bucket: Bucket = Bucket(10_000, 500.0)
+    #: What a client address may spend without being signed in.
+    address_bucket: Bucket = Bucket(2_000, 20.0)
+    #: Attempts to sign in, per account and per client address.
+    sign_in_per_account: Bucket = Bucket(10, 1 / 30)
+    sign_in_per_address: Bucket = Bucket(100, 1 / 3)
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    db: Db
+    redis: RedisConnections
+    hub: Hub
+    cipher: Cipher
+    clock: Clock
+    passwords: Passwords
+    #: Readers of statement files, by provider name.
+    statements: Mapping[str, StatementParser]
+    options: Options
+
+
+class Job(Protocol):
+    """The job that a flow runs in: claimed, leased, on behalf of `viewer`."""
+
+    @property
+    def id(self) -> UUID: ...
+    @property
+    def domain(self) -> str: ...
+    @property
+    def viewer(self) -> Viewer: ...
+
+    async def finish(self, session: SystemSession) -> None:
+        """Mark the job done in the transaction of its last effect. Errors: LeaseLost, which rolls that effect back."""
+        ...
