@@ -1,0 +1,280 @@
+"""Tables of `transaction_schema`: the transactions, the way to them, the categories, the monthly sums.
+
+`transactions` has no row security (TimescaleDB refuses it on compressed chunks, and it would cost every text index); the application's
+role has no right on it and goes through the view `own_transactions`, which shows and takes the viewer's rows only.
+"""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import (
+    ARRAY,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ColumnElement,
+    Computed,
+    Date,
+    ForeignKey,
+    FromClause,
+    Index,
+    Integer,
+    LargeBinary,
+    Numeric,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    func,
+    literal_column,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from db.base import (
+    CATEGORY,
+    COLOR,
+    CONFIDENCE,
+    CURRENCY,
+    MONEY,
+    counter,
+    created_at,
+    flag,
+    is_currency,
+    json_object,
+    metadata_of,
+    money,
+    money_zero,
+    not_negative,
+    one_of,
+    share,
+    table_of,
+    updated_at,
+    uuid_pk,
+    version_number,
+    word,
+)
+
+DIRECTIONS: Final = ("debit", "credit")
+STATUSES: Final = ("pending", "posted", "cancelled")
+CATEGORY_TYPES: Final = ("expense", "income", "transfer")
+
+
+def text_search(table: FromClause) -> ColumnElement[Any]:
+    """What text search looks into; written as the index has it, or the index would not be used. Words as they are, no language."""
+    words = func.coalesce(table.c.description, literal_column("''")) + literal_column("' '")
+    return func.to_tsvector(literal_column("'simple'::regconfig"), words + func.coalesce(table.c.merchant_name, literal_column("''")))
+
+
+class Base(DeclarativeBase):
+    metadata = metadata_of("transaction")
+
+
+class Transaction(Base):
+    """A movement on an account: `amount` is never negative, `direction` says which way. Partitioned by the year of `transaction_date`.
+
+    The id is unique by way of `transaction_keys`, which also gives the date that a statement about one transaction must carry.
+    A date that changes is a delete and an insert with the same id.
+    """
+
+    __tablename__ = "transactions"
+
+    id: Mapped[UUID] = uuid_pk()
+    transaction_date: Mapped[date] = mapped_column(Date, primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(Uuid)
+    account_id: Mapped[UUID] = mapped_column(Uuid)
+    provider: Mapped[str] = mapped_column(String(50))
+    provider_transaction_id: Mapped[str] = mapped_column(String(255))
+
+    amount: Mapped[Decimal] = money()
+    currency: Mapped[str] = word(3, "USD")
+    direction: Mapped[str] = mapped_column(String(10))
+    merchant_name: Mapped[str | None] = mapped_column(String(255))
+    merchant_logo_url: Mapped[str | None] = mapped_column(Text)
+    description: Mapped[str | None] = mapped_column(Text)
+    original_description: Mapped[str | None] = mapped_column(Text)
+
+    category: Mapped[str | None] = mapped_column(CATEGORY)
+    category_detailed: Mapped[str | None] = mapped_column(CATEGORY)
+    category_confidence: Mapped[Decimal | None] = mapped_column(CONFIDENCE)
+    user_category: Mapped[str | None] = mapped_column(CATEGORY)
+    category_method: Mapped[str] = word(50, "auto")
+    effective_category: Mapped[str | None] = mapped_column(
+        CATEGORY, Computed("coalesce(user_category, category_detailed, category)", persisted=True)
+    )
+
+    location_address: Mapped[str | None] = mapped_column(String(500))
+    location_city: Mapped[str | None] = mapped_column(String(100))
+    location_region: Mapped[str | None] = mapped_column(String(100))
+    location_postal_code: Mapped[str | None] = mapped_column(String(20))
+    location_country: Mapped[str | None] = mapped_column(String(2))
+    location_lat: Mapped[Decimal | None] = mapped_column(Numeric(10, 8))
+    location_lon: Mapped[Decimal | None] = mapped_column(Numeric(11, 8))
+
+    authorized_date: Mapped[date | None] = mapped_column(Date)
+    posted_date: Mapped[date | None] = mapped_column(Date)
+    status: Mapped[str] = word(50, "posted")
+    is_pending: Mapped[bool] = mapped_column(Boolean, Computed("status = 'pending'", persisted=True))
+
+    is_duplicate: Mapped[bool] = flag()
+    duplicate_of: Mapped[UUID | None] = mapped_column(Uuid)
+    is_recurring: Mapped[bool] = flag()
+    recurring_series_id: Mapped[UUID | None] = mapped_column(Uuid)
+
+    notes: Mapped[str | None] = mapped_column(Text)
+    tags: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'::text[]"))
+    metadata_: Mapped[dict[str, Any]] = json_object("metadata")
+    payment_meta: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    created_at: Mapped[datetime] = created_at()
+    updated_at: Mapped[datetime] = updated_at()
+
+    __table_args__ = (
+        *not_negative("amount"),
+        is_currency(),
+        one_of("direction", *DIRECTIONS),
+        one_of("status", *STATUSES),
+        one_of("category_method", "auto", "user", "rule"),
+        share("category_confidence"),
+        {"postgresql_partition_by": "RANGE (transaction_date)"},
+    )
+
+
+class TransactionKey(Base):
+    """A provider's name for a transaction, and where the transaction is. Older names (of a pending one that has posted) stay as aliases.
+
+    `fingerprint` digests what the provider said, so that a row that has not changed is recognised without looking at the transaction.
+    """
+
+    __tablename__ = "transaction_keys"
+    __table_args__ = (Index("ix_transaction_keys_transaction_id", "transaction_id"),)
+
+    user_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    account_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    provider_transaction_id: Mapped[str] = mapped_column(String(255), primary_key=True)
+    transaction_id: Mapped[UUID] = mapped_column(Uuid)
+    transaction_date: Mapped[date] = mapped_column(Date)
+    fingerprint: Mapped[bytes] = mapped_column(LargeBinary)
+    is_alias: Mapped[bool] = flag()
+
+
+class Category(Base):
+    """Reference data: what money is spent on and comes from. Ids are those of Plaid's personal-finance categories."""
+
+    __tablename__ = "categories"
+    __table_args__ = (
+        one_of("type", *CATEGORY_TYPES),
+        CheckConstraint("color ~ '^#[0-9a-f]{6}$'", name="color_hex"),
+        CheckConstraint("parent_id <> id", name="not_its_own_parent"),
+        Index("ix_categories_parent_id", "parent_id"),
+    )
+
+    id: Mapped[str] = mapped_column(CATEGORY, primary_key=True)
+    parent_id: Mapped[str | None] = mapped_column(CATEGORY, ForeignKey("transaction_schema.categories.id"))
+    name: Mapped[str] = mapped_column(String(100))
+    display_name: Mapped[str] = mapped_column(String(100))
+    icon: Mapped[str | None] = mapped_column(String(50))
+    color: Mapped[str | None] = mapped_column(COLOR)
+    type: Mapped[str] = word(20, "expense")
+    is_default: Mapped[bool] = flag(default=True)
+    sort_order: Mapped[int] = counter()
+    created_at: Mapped[datetime] = created_at()
+
+
+class Ledger(Base):
+    """A user's count of writing transactions: whoever folds reads it in the same snapshot as the sums."""
+
+    __tablename__ = "ledgers"
+
+    user_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    version: Mapped[int] = version_number()
+
+
+class MonthlyCategorySummary(Base):
+    """Sums per user, month (its first day), category, direction and currency, over posted transactions that count.
+
+    Folded with the write that changed it; `is_frozen` rows are all that is left of months whose transactions are gone.
+    """
+
+    __tablename__ = "monthly_category_summary"
+    __table_args__ = (
+        UniqueConstraint(
+            "user_id",
+            "month",
+            "category",
+            "direction",
+            "currency",
+            name="uq_monthly_category_summary_key",
+            postgresql_nulls_not_distinct=True,
+        ),
+        one_of("direction", *DIRECTIONS),
+        is_currency(),
+        *not_negative("total_amount"),
+        CheckConstraint("transaction_count > 0", name="transaction_count_positive"),
+        CheckConstraint("extract(day from month) = 1", name="month_is_first_day"),
+    )
+
+    user_id: Mapped[UUID] = mapped_column(Uuid)
+    month: Mapped[date] = mapped_column(Date)
+    category: Mapped[str | None] = mapped_column(CATEGORY, comment="the effective one; NULL: none")
+    direction: Mapped[str] = mapped_column(String(10))
+    currency: Mapped[str] = mapped_column(CURRENCY)
+    total_amount: Mapped[Decimal] = money_zero()
+    transaction_count: Mapped[int] = mapped_column(Integer)
+    avg_amount: Mapped[Decimal] = mapped_column(MONEY, Computed("total_amount / transaction_count", persisted=True))
+    is_frozen: Mapped[bool] = flag()
+    updated_at: Mapped[datetime] = updated_at()
+
+    __mapper_args__ = {"primary_key": [user_id, month, category, direction, currency]}  # noqa: RUF012
+
+
+transactions = table_of(Transaction)
+transaction_keys = table_of(TransactionKey)
+categories = table_of(Category)
+ledgers = table_of(Ledger)
+monthly_category_summary = table_of(MonthlyCategorySummary)
+
+# Every list is one user's: each index is led by the user.
+Index("ix_transactions_user_date", transactions.c.user_id, transactions.c.transaction_date.desc(), transactions.c.id.desc())
+Index(
+    "ix_transactions_account",
+    transactions.c.user_id,
+    transactions.c.account_id,
+    transactions.c.transaction_date.desc(),
+    transactions.c.id.desc(),
+)
+Index("ix_transactions_category", transactions.c.user_id, transactions.c.effective_category, transactions.c.transaction_date.desc())
+Index("ix_transactions_amount", transactions.c.user_id, transactions.c.amount, transactions.c.id)
+Index("ix_transactions_pending", transactions.c.user_id, transactions.c.transaction_date.desc(), postgresql_where=transactions.c.is_pending)
+Index("ix_transactions_search", transactions.c.user_id, text_search(transactions), postgresql_using="gin")
+Index("ix_transactions_tags", transactions.c.user_id, transactions.c.tags, postgresql_using="gin")
+
+#: What the application's role may change of a transaction; the rest identifies the row and says whose it is.
+MUTABLE_COLUMNS: Final = tuple(
+    column.name
+    for column in transactions.c
+    if column.computed is None
+    and column.name not in {"id", "user_id", "account_id", "transaction_date", "provider", "created_at", "updated_at"}
+)
+
+
+def _view_column(column: Column[Any]) -> Column[Any]:
+    default = column.computed if column.computed is not None else None
+    fetched = None if default is not None else column.server_default
+    extra: list[Any] = [Computed(default.sqltext, persisted=True)] if default is not None else []
+    return Column(column.name, column.type, *extra, primary_key=column.primary_key, nullable=column.nullable, server_default=fetched)
+
+
+#: The viewer's transactions, with the same columns: what read and write sessions select from, insert into, update and delete from.
+own_transactions = Table("own_transactions", Base.metadata, *(_view_column(column) for column in transactions.c), info={"is_view": True})
+
+
+class OwnTransaction(Base):
+    """A transaction of the viewer, through the view."""
+
+    __table__ = own_transactions
+
+    metadata_ = own_transactions.c["metadata"]
