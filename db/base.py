@@ -176,6 +176,7 @@ def operational_tables(metadata: MetaData) -> None:
         metadata,
         Column("job_id", Uuid, primary_key=True),
         Column("user_id", Uuid),
+        Column("outcome", JSONB, comment="what the job's effect in this domain came to, for a run that repeats it"),
         Column("applied_at", INSTANT, nullable=False, server_default=now),
     )
     Table(
