@@ -1,0 +1,162 @@
+"""Typed settings from FLORIN_* variables. Only `app` and `migrations/env.py` read them."""
+
+import difflib
+import hashlib
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from app.errors import SettingsInvalid
+from db.engines import Dsns
+
+PREFIX = "FLORIN_"
+#: Domains with a Postgres schema: each may have a database of its own.
+DOMAINS = ("user", "bank", "transaction", "analytics", "budget")
+#: How a domain's own variable ends (FLORIN_BUDGET_READ_DSN) -> the role that it logs in.
+OVERRIDES = {"DSN": "app", "READ_DSN": "read", "SYSTEM_DSN": "system", "OWNER_DSN": "owner"}
+_OVERRIDE = re.compile(rf"{PREFIX}({'|'.join(DOMAINS).upper()})_(READ_DSN|SYSTEM_DSN|OWNER_DSN|DSN)")
+
+KIB = 1024
+MIB = 1024 * KIB
+
+
+def _as_asyncpg(value: SecretStr) -> SecretStr:
+    """A Postgres DSN in any common spelling, as SQLAlchemy wants it for asyncpg; libpq's `sslmode` becomes `ssl`."""
+    try:
+        url = make_url(value.get_secret_value())
+    except (ArgumentError, ValueError):
+        url = None
+    if url is None or url.drivername not in ("postgres", "postgresql", "postgresql+asyncpg") or not url.database:
+        raise ValueError("write it as postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
+    query = {"ssl" if name == "sslmode" else name: text for name, text in url.query.items()}
+    return SecretStr(url.set(drivername="postgresql+asyncpg", query=query).render_as_string(hide_password=False))
+
+
+def _redis(value: SecretStr) -> SecretStr:
+    if not value.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
+        raise ValueError("write it as redis://HOST:PORT/0, rediss://... or unix://PATH?db=0")
+    return value
+
+
+def _words(value: object) -> object:
+    return tuple(word.strip().rstrip("/") for word in value.split(",") if word.strip()) if isinstance(value, str) else value
+
+
+PostgresDsn = Annotated[SecretStr, AfterValidator(_as_asyncpg)]
+RedisDsn = Annotated[SecretStr, AfterValidator(_redis)]
+
+
+class Settings(BaseSettings):
+    """What an operator may set. Sizes in bytes, times in seconds; each field's variable is its name after FLORIN_."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, hide_input_in_errors=True, extra="ignore")
+
+    # where the data is; unset: embedded servers in the folder `data`
+    database_dsn: PostgresDsn | None = None
+    database_system_dsn: PostgresDsn | None = None
+    database_owner_dsn: PostgresDsn | None = None
+    redis_dsn: RedisDsn | None = None
+    data: Path = Path(".florin")
+
+    # secrets
+    keyring: SecretStr | None = None
+
+    # the API process
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=1, le=65535)
+    allowed_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)] = ()
+    graphiql: bool = False
+    access_token_ttl_s: int = Field(default=12 * 3600, ge=60, le=90 * 86400)
+    #: Connections to Postgres per DSN and process.
+    pool_size: int = Field(default=10, ge=1, le=100)
+
+    # limits of one operation
+    body_limit_bytes: int = Field(default=256 * KIB, ge=KIB, le=16 * MIB)
+    upload_limit_bytes: int = Field(default=10 * MIB, ge=KIB, le=64 * MIB)
+    token_limit: int = Field(default=2_000, ge=100, le=100_000)
+    depth_limit: int = Field(default=15, ge=3, le=100)
+    cost_limit: int = Field(default=1_000, ge=10, le=1_000_000)
+    deadline_s: float = Field(default=10.0, gt=0, le=300)
+
+    # logs
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["auto", "json", "console"] = "auto"
+
+    @classmethod
+    def load(cls) -> "Settings":
+        """Read the environment. Errors: SettingsInvalid, which names each variable and never quotes a value."""
+        _refuse_unknown(os.environ)
+        try:
+            return cls()
+        except ValidationError as error:
+            raise SettingsInvalid("\n".join(_say(item["loc"], item["msg"]) for item in error.errors())) from None
+
+    def has_own_servers(self) -> bool:
+        """Whether the operator brings Postgres and Redis. Errors: SettingsInvalid, when only one of them is named."""
+        given = {"FLORIN_DATABASE_DSN": self.database_dsn, "FLORIN_REDIS_DSN": self.redis_dsn}
+        missing = [name for name, value in given.items() if value is None]
+        if len(missing) == 1:
+            raise SettingsInvalid(
+                f"{missing[0]} is not set. Set both FLORIN_DATABASE_DSN and FLORIN_REDIS_DSN, or neither for embedded servers."
+            )
+        return not missing
+
+    def dsns(self) -> Dsns:
+        """The log-ins. Errors: SettingsInvalid, when one that every process needs is missing."""
+        return Dsns(
+            app=_required("FLORIN_DATABASE_DSN", self.database_dsn),
+            system=_required("FLORIN_DATABASE_SYSTEM_DSN", self.database_system_dsn),
+            owner=self.database_owner_dsn.get_secret_value() if self.database_owner_dsn else None,
+            domains=domain_dsns(os.environ),
+        )
+
+    def redis(self) -> str:
+        return _required("FLORIN_REDIS_DSN", self.redis_dsn)
+
+    def keyring_text(self) -> str:
+        return _required("FLORIN_KEYRING", self.keyring)
+
+    def cursor_secret(self) -> bytes:
+        """32 bytes that sign cursors: the same in every process, and new when the ring's first key is."""
+        first = self.keyring_text().split(",")[0].strip()
+        return hashlib.sha256(b"florin cursors\0" + first.encode()).digest()
+
+
+def domain_dsns(environ: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Domain -> role -> DSN, of the domains that have a database of their own. Errors: SettingsInvalid."""
+    found: dict[str, dict[str, str]] = {}
+    for name, value in environ.items():
+        if (match := _OVERRIDE.fullmatch(name)) and value:
+            try:
+                dsn = _as_asyncpg(SecretStr(value))
+            except ValueError as error:
+                raise SettingsInvalid(f"{name}: {error}.") from None
+            found.setdefault(match[1].lower(), {})[OVERRIDES[match[2]]] = dsn.get_secret_value()
+    return found
+
+
+def _required(name: str, value: SecretStr | None) -> str:
+    if value is None or not value.get_secret_value():
+        raise SettingsInvalid(f"{name} is not set.")
+    return value.get_secret_value()
+
+
+def _refuse_unknown(environ: Mapping[str, str]) -> None:
+    """A misspelt variable must not quietly leave a default in force."""
+    known = [PREFIX + name.upper() for name in Settings.model_fields]
+    for name in environ:
+        if name.startswith(PREFIX) and name not in known and not _OVERRIDE.fullmatch(name):
+            near = difflib.get_close_matches(name, known, n=1)
+            raise SettingsInvalid(f"{name} is not a setting." + (f" Did you mean {near[0]}?" if near else ""))
+
+
+def _say(location: tuple[int | str, ...], message: str) -> str:
+    name = PREFIX + str(location[0]).upper() if location else PREFIX + "*"
+    return f"{name}: {message.removeprefix('Value error, ')}."

@@ -1,0 +1,52 @@
+"""Builds what a process hands to its use cases, and takes it down again."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from app.errors import SettingsInvalid
+from app.settings import Settings
+from db.engines import Db
+from db.live import Hub
+from db.redis import RedisConnections
+from domains.bank.providers.file import FileStatements
+from domains.core.clock import Clock, SystemClock
+from domains.flows.services import Options, Services
+from domains.user.keys import KeyRing, KeyringInvalid, UserCipher
+from domains.user.passwords import Passwords
+
+
+@asynccontextmanager
+async def open_services(settings: Settings, *, clock: Clock | None = None, passwords: Passwords | None = None) -> AsyncIterator[Services]:
+    """The services of one process, open for the block. Connections are made when first needed.
+
+    Errors: SettingsInvalid.
+    """
+    clock = clock or SystemClock()
+    ring = read_keyring(settings)
+    redis = RedisConnections(settings.redis())
+    db = Db(settings.dsns(), redis, pool_size=settings.pool_size, now=clock.now)
+    hub = Hub(redis)
+    hub.start()
+    try:
+        yield Services(
+            db=db,
+            redis=redis,
+            hub=hub,
+            cipher=UserCipher(db, ring),
+            clock=clock,
+            passwords=passwords or Passwords(),
+            statements={"file": FileStatements()},
+            options=Options(access_token_ttl_s=settings.access_token_ttl_s),
+        )
+    finally:
+        await hub.close()
+        await db.close()
+        await redis.close()
+
+
+def read_keyring(settings: Settings) -> KeyRing:
+    """Errors: SettingsInvalid."""
+    try:
+        return KeyRing.from_text(settings.keyring_text())
+    except KeyringInvalid as error:
+        raise SettingsInvalid(f"FLORIN_KEYRING: {error}. It is written id:base64 of 32 bytes, the key in use first.") from None
