@@ -1,6 +1,6 @@
 """The driver's connection, taught two things: rows with attribute access, and a viewer in the same trip as BEGIN."""
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 import asyncpg
@@ -28,7 +28,13 @@ class _NotCheckedOut:
 NOT_CHECKED_OUT: Final = _NotCheckedOut()
 
 
-class SystemConnection(asyncpg.Connection[Row]):
+if TYPE_CHECKING:
+    _DriverConnection = asyncpg.Connection[Row]
+else:
+    _DriverConnection = asyncpg.Connection
+
+
+class SystemConnection(_DriverConnection):
     """A connection of `florin_system`: no viewer, no reset query (the pool rolls back)."""
 
     __slots__ = ()
@@ -61,9 +67,3 @@ class ViewerConnection(SystemConnection):
 
 def encode_json(value: Any) -> str:
     return orjson.dumps(value).decode()
-
-
-async def prepare(connection: Any) -> None:
-    """JSON as Python values for statements that run on the driver itself."""
-    for name in ("json", "jsonb"):
-        await connection.set_type_codec(name, schema="pg_catalog", encoder=encode_json, decoder=orjson.loads, format="text")

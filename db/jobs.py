@@ -174,6 +174,31 @@ async def add(
     return job_id
 
 
+async def add_held(session: "WriteSession", topic: str, *, key: str, lease_s: float) -> Claim | None:
+    """Request a job that the caller runs itself right after its commit: the row is born claimed.
+
+    A caller that is killed loses the lease, and a worker takes over. None when a live row had the key already: that row is marked
+    dirty, so whoever holds it is followed by a run that sees this transaction.
+    """
+    jobs = jobs_table(session.domain)
+    held = insert(jobs).values(
+        id=uuid4(),
+        user_id=session.viewer.user_id,
+        topic=topic,
+        key=key,
+        payload={},
+        state=RUNNING,
+        attempt=1,
+        lease_token=1,
+        leased_until=func.now() + _seconds(lease_s),
+    )
+    joined = held.on_conflict_do_update(index_elements=[jobs.c.topic, jobs.c.key], index_where=_live(jobs), set_={"dirty": True})
+    row = (await session.execute(joined.returning(jobs))).mappings().one()
+    if row["dirty"]:
+        return None
+    return Claim(session.domain, *(row[name] for name in Claim.__dataclass_fields__ if name != "domain"))
+
+
 async def add_once(session: "SystemSession", topic: str, *, job_id: UUID, key: str, payload: dict[str, Any]) -> bool:
     """Request upkeep under an id of the caller's: at most once ever for that id, and not while the same (topic, key) is live."""
     jobs = jobs_table(session.domain)

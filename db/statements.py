@@ -4,13 +4,14 @@ A shape is a function of hashable arguments (usually the columns a plan reads) t
 Values never take part in it: they are bound by name when it runs, so its text is as constant as its plan.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache, wraps
 from typing import Any, NamedTuple, ParamSpec
 from typing import cast as cast_type
 
-from sqlalchemy import ARRAY, ColumnElement, FromClause, Numeric, Select, Text, Uuid, any_, bindparam, cast
+from sqlalchemy import ARRAY, ColumnElement, FromClause, Numeric, Select, Text, Uuid, any_, bindparam, cast, column, func
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
+from sqlalchemy.sql.selectable import TableValuedAlias
 from sqlalchemy.types import TypeEngine
 
 P = ParamSpec("P")
@@ -85,3 +86,15 @@ def is_one_of(column: ColumnElement[Any], name: str = "keys") -> ColumnElement[b
     """The column equals any element of the array bound as `name`."""
     kind: TypeEngine[Any] = column.type
     return column == any_(bindparam(name, type_=ARRAY(kind)))
+
+
+def given_rows(kinds: Mapping[str, Any]) -> TableValuedAlias:
+    """A table `given` of rows that the caller binds as parallel arrays, each under its column's name with `_s` after it."""
+    arrays = [bindparam(f"{name}_s", type_=ARRAY(kind)) for name, kind in kinds.items()]
+    return func.unnest(*arrays).table_valued(*(column(name, kind) for name, kind in kinds.items())).render_derived(name="given")
+
+
+def as_arrays(rows: Iterable[Mapping[str, Any]], kinds: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """The rows as what `given_rows` of these kinds takes."""
+    kept = list(rows)
+    return {f"{name}_s": [row[name] for row in kept] for name in kinds}

@@ -1,0 +1,186 @@
+"""Every statement of the bank domain."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import Numeric, Select, String, Uuid, and_, bindparam, delete, func, insert, literal, or_, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from db.bank.models import PER_USER_ITEMS, SHARED_ITEMS, bank_accounts, bank_connections, statement_imports, uploads
+from db.base import INSTANT
+from db.engines import SystemSession, WriteSession
+from db.statements import Columns, as_arrays, compiled, given_rows, is_one_of, owned, read_columns
+
+QUEUED = "queued"
+RUNNING = "running"
+DONE = "done"
+FAILED = "failed"
+
+# Reads for clients
+
+
+@compiled
+def accounts_by_id(columns: Columns) -> Select[Any]:
+    return select(*read_columns(bank_accounts, columns, bank_accounts.c.id)).where(owned(bank_accounts), is_one_of(bank_accounts.c.id))
+
+
+@compiled
+def accounts_by_parent(parent: str, columns: Columns) -> Select[Any]:
+    """Accounts by `user_id` or `connection_id`, oldest first."""
+    accounts = bank_accounts
+    key, order = accounts.c[parent], (accounts.c.created_at, accounts.c.id)
+    return select(*read_columns(accounts, columns, key)).where(owned(accounts), is_one_of(key)).order_by(*order)
+
+
+@compiled
+def connections_by_id(columns: Columns) -> Select[Any]:
+    rows = bank_connections
+    return select(*read_columns(rows, columns, rows.c.id)).where(owned(rows), is_one_of(rows.c.id))
+
+
+@compiled
+def connections_by_user(columns: Columns) -> Select[Any]:
+    rows = bank_connections
+    order = (rows.c.created_at, rows.c.id)
+    return select(*read_columns(rows, columns, rows.c.user_id)).where(owned(rows), is_one_of(rows.c.user_id)).order_by(*order)
+
+
+@compiled
+def imports_by_id(columns: Columns) -> Select[Any]:
+    rows = statement_imports
+    return select(*read_columns(rows, columns, rows.c.id)).where(owned(rows), is_one_of(rows.c.id))
+
+
+# Uploads
+
+
+class StoredUpload(NamedTuple):
+    id: UUID
+    filename: str
+    content_type: str | None
+    ciphertext: bytes
+
+
+async def count_uploads(session: WriteSession) -> int:
+    """The viewer's uploads that wait to be imported, counted one writer at a time."""
+    key = f"uploads:{session.viewer.user_id}"
+    await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(key, 0))))
+    return int((await session.run(select(func.count()).select_from(uploads).where(owned(uploads)))).scalar_one())
+
+
+async def add_upload(session: WriteSession, values: dict[str, Any]) -> None:
+    await session.execute(insert(uploads).values(user_id=session.viewer.user_id, **values))
+
+
+async def find_upload(session: WriteSession, upload_id: UUID) -> StoredUpload | None:
+    statement = select(*(uploads.c[name] for name in StoredUpload._fields)).where(owned(uploads), uploads.c.id == bindparam("id"))
+    row = (await session.run(statement, id=upload_id)).one_or_none()
+    return None if row is None else StoredUpload(*row)
+
+
+async def delete_upload(session: WriteSession, upload_id: UUID) -> None:
+    await session.run(delete(uploads).where(owned(uploads), uploads.c.id == bindparam("id")), id=upload_id)
+
+
+async def purge_uploads(session: SystemSession, *, limit: int = 1_000) -> int:
+    """Delete uploads past their time, except those an import still needs. Answers how many went."""
+    waiting = select(literal(1)).where(statement_imports.c.upload_id == uploads.c.id, statement_imports.c.status.in_((QUEUED, RUNNING)))
+    old = select(uploads.c.id).where(uploads.c.expires_at < func.now(), ~waiting.exists()).limit(limit)
+    gone = await session.execute(delete(uploads).where(uploads.c.id.in_(old)).returning(uploads.c.id))
+    return len(gone.all())
+
+
+# Statement imports
+
+
+class StoredImport(NamedTuple):
+    id: UUID
+    upload_id: UUID | None
+    filename: str
+    status: str
+    options: dict[str, Any]
+
+
+async def add_import(session: WriteSession, values: dict[str, Any]) -> None:
+    await session.execute(insert(statement_imports).values(user_id=session.viewer.user_id, **values))
+
+
+async def lock_import(session: WriteSession, import_id: UUID) -> StoredImport | None:
+    rows = statement_imports
+    statement = select(*(rows.c[name] for name in StoredImport._fields)).where(owned(rows), rows.c.id == bindparam("id")).with_for_update()
+    row = (await session.run(statement, id=import_id)).one_or_none()
+    return None if row is None else StoredImport(*row)
+
+
+async def change_import(session: WriteSession, import_id: UUID, values: dict[str, Any]) -> int:
+    """Write the values and answer the import's new version."""
+    rows = statement_imports
+    statement = update(rows).where(owned(rows), rows.c.id == bindparam("at_id"))
+    changed = await session.run(statement.values(**values, version=rows.c.version + 1).returning(rows.c.version), at_id=import_id)
+    return int(changed.scalar_one())
+
+
+# Connections and accounts
+
+
+async def find_or_add_connection(session: WriteSession, values: dict[str, Any], *, per_user: bool) -> UUID:
+    """The viewer's connection with this provider's item, made if there is none."""
+    rows = bank_connections
+    keys = ["user_id", "provider", "provider_item_id"] if per_user else ["provider", "provider_item_id"]
+    row = upsert(rows).values(user_id=session.viewer.user_id, **values)
+    kept = row.on_conflict_do_update(
+        index_elements=keys,
+        index_where=PER_USER_ITEMS if per_user else SHARED_ITEMS,
+        set_={"institution_name": func.coalesce(row.excluded.institution_name, rows.c.institution_name)},
+    )
+    connection_id: UUID = (await session.execute(kept.returning(rows.c.id))).scalar_one()
+    return connection_id
+
+
+async def record_sync(session: WriteSession, connection_id: UUID, at: datetime) -> None:
+    rows = bank_connections
+    values = {"last_sync_at": at, "last_sync_status": "success", "last_successful_sync_at": at}
+    await session.run(update(rows).where(owned(rows), rows.c.id == bindparam("at_id")).values(values), at_id=connection_id)
+
+
+_ACCOUNT: dict[str, Any] = {
+    "id": Uuid,
+    "provider_account_id": String,
+    "account_type": String,
+    "account_subtype": String,
+    "account_name": String,
+    "account_official_name": String,
+    "account_mask": String,
+    "currency": String,
+}
+_BALANCE: dict[str, Any] = {
+    "id": Uuid,
+    "current_balance": Numeric,
+    "available_balance": Numeric,
+    "credit_limit": Numeric,
+    "balance_updated_at": INSTANT,
+}
+
+
+async def find_or_add_accounts(session: WriteSession, connection_id: UUID, rows: Sequence[dict[str, Any]]) -> dict[str, UUID]:
+    """Ids of the connection's accounts by the provider's ids, those made that were missing. Names the user sees stay as they are."""
+    given, accounts = given_rows(_ACCOUNT), bank_accounts
+    taken = [literal(connection_id, Uuid), literal(session.viewer.user_id, Uuid), *(given.c[name] for name in _ACCOUNT)]
+    row = upsert(accounts).from_select(["connection_id", "user_id", *_ACCOUNT], select(*taken))
+    kept = row.on_conflict_do_update(
+        index_elements=["connection_id", "provider_account_id"],
+        set_={"account_official_name": func.coalesce(row.excluded.account_official_name, accounts.c.account_official_name)},
+    )
+    found = await session.execute(kept.returning(accounts.c.provider_account_id, accounts.c.id), as_arrays(rows, _ACCOUNT))
+    return dict(found.all())
+
+
+async def store_balances(session: WriteSession, rows: Sequence[dict[str, Any]]) -> None:
+    """Balances as the bank states them at `balance_updated_at`; one older than what is stored changes nothing."""
+    given, accounts = given_rows(_BALANCE), bank_accounts
+    is_news = or_(accounts.c.balance_updated_at.is_(None), accounts.c.balance_updated_at <= given.c.balance_updated_at)
+    statement = update(accounts).where(owned(accounts), and_(accounts.c.id == given.c.id, is_news))
+    values = {name: given.c[name] for name in _BALANCE if name != "id"}
+    await session.run(statement.values(values), **as_arrays(rows, _BALANCE))

@@ -1,0 +1,242 @@
+"""Every statement of the budget domain."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    Date,
+    Integer,
+    Numeric,
+    Select,
+    String,
+    Text,
+    Uuid,
+    and_,
+    any_,
+    bindparam,
+    cast,
+    func,
+    insert,
+    select,
+    true,
+    update,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from db.base import INSTANT
+from db.budget.models import budget_utilization, budgets, savings_goals
+from db.engines import WriteSession
+from db.statements import Columns, as_arrays, compiled, given_rows, is_one_of, leaf, owned, read_columns
+
+# Reads for clients
+
+
+def _live(table: Any) -> Any:
+    return and_(owned(table), table.c.deleted_at.is_(None))
+
+
+@compiled
+def budgets_by_id(columns: Columns) -> Select[Any]:
+    return select(*read_columns(budgets, columns, budgets.c.id)).where(_live(budgets), is_one_of(budgets.c.id))
+
+
+@compiled
+def budgets_by_user(columns: Columns) -> Select[Any]:
+    order = (budgets.c.created_at, budgets.c.id)
+    return select(*read_columns(budgets, columns, budgets.c.user_id)).where(_live(budgets), is_one_of(budgets.c.user_id)).order_by(*order)
+
+
+@compiled
+def latest_utilization() -> Select[Any]:
+    """Per budget id, the newest stored period that began by `today`, beside what decides whether it is still the current one."""
+    used = budget_utilization
+    latest = (
+        select(used)
+        .where(used.c.budget_id == budgets.c.id, used.c.period_start <= bindparam("today", type_=Date))
+        .order_by(used.c.period_start.desc())
+        .limit(1)
+        .lateral("latest")
+    )
+    definition = [budgets.c[name] for name in ("period", "start_date", "end_date", "currency", "version")]
+    figures = ["period_start", "period_end", "amount_spent", "amount_pending", "amount_remaining", "percentage_used"]
+    counted = ["unconverted", "transaction_count", "is_exceeded"]
+    return (
+        select(
+            leaf(budgets.c.id).label("key"),
+            *definition,
+            leaf(budgets.c.amount).label("amount"),
+            *(leaf(latest.c[name]).label(name) for name in [*figures, *counted]),
+        )
+        .select_from(budgets.outerjoin(latest, budgets.c.id == latest.c.budget_id))
+        .where(_live(budgets), is_one_of(budgets.c.id))
+    )
+
+
+@compiled
+def goals_by_id(columns: Columns) -> Select[Any]:
+    return select(*read_columns(savings_goals, columns, savings_goals.c.id)).where(_live(savings_goals), is_one_of(savings_goals.c.id))
+
+
+@compiled
+def goals_by_user(columns: Columns) -> Select[Any]:
+    goals = savings_goals
+    order = (goals.c.priority, goals.c.created_at, goals.c.id)
+    return select(*read_columns(goals, columns, goals.c.user_id)).where(_live(goals), is_one_of(goals.c.user_id)).order_by(*order)
+
+
+@compiled
+def budgets_to_fold() -> Select[Any]:
+    """The definitions that decide what is summed for each live budget: (id, category, period, start_date, end_date, currency)."""
+    return select(*(budgets.c[name] for name in Definition._fields)).where(_live(budgets)).order_by(budgets.c.id)
+
+
+# Changes
+
+
+class Definition(NamedTuple):
+    """What decides which transactions a budget counts."""
+
+    id: UUID
+    category: str
+    period: str
+    start_date: date
+    end_date: date | None
+    currency: str
+
+
+class LockedBudget(NamedTuple):
+    id: UUID
+    category: str
+    period: str
+    start_date: date
+    end_date: date | None
+    currency: str
+    amount: Decimal
+    version: int
+    folded_ledger_version: int
+
+    @property
+    def definition(self) -> Definition:
+        return Definition(*self[:6])
+
+
+class Utilization(NamedTuple):
+    """A stored period of a budget."""
+
+    budget_id: UUID
+    period_start: date
+    period_end: date
+    currency: str
+    amount_spent: Decimal
+    amount_pending: Decimal
+    amount_remaining: Decimal
+    percentage_used: Decimal | None
+    unconverted: dict[str, str]
+    transaction_count: int
+    last_transaction_at: datetime | None
+    daily_average: Decimal | None
+    projected_end_amount: Decimal | None
+    is_exceeded: bool
+    ledger_version: int
+
+
+async def count_budgets(session: WriteSession) -> int:
+    """The viewer's live budgets, counted one writer at a time."""
+    key = f"budgets:{session.viewer.user_id}"
+    await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(key, 0))))
+    return int((await session.run(select(func.count()).select_from(budgets).where(_live(budgets)))).scalar_one())
+
+
+async def add_budget(session: WriteSession, values: dict[str, Any]) -> None:
+    await session.execute(insert(budgets).values(user_id=session.viewer.user_id, version=1, **values))
+
+
+async def add_goal(session: WriteSession, values: dict[str, Any]) -> bool:
+    """Store a goal under an id of the caller's; False when it is there."""
+    row = upsert(savings_goals).values(user_id=session.viewer.user_id, **values).on_conflict_do_nothing()
+    return (await session.execute(row.returning(savings_goals.c.id))).scalar_one_or_none() is not None
+
+
+async def lock_budgets(session: WriteSession, ids: Sequence[UUID]) -> list[LockedBudget]:
+    """The live ones among these, locked in the order of their ids, so that two writers cannot wait for each other."""
+    statement = select(*(budgets.c[name] for name in LockedBudget._fields)).where(_live(budgets), is_one_of(budgets.c.id))
+    found = await session.run(statement.order_by(budgets.c.id).with_for_update(), keys=list(ids))
+    return [LockedBudget(*row) for row in found]
+
+
+async def change_budget(session: WriteSession, budget_id: UUID, values: dict[str, Any]) -> int:
+    """Write the values and answer the budget's new version."""
+    statement = update(budgets).where(owned(budgets), budgets.c.id == bindparam("at_id"))
+    changed = await session.run(statement.values(**values, version=budgets.c.version + 1).returning(budgets.c.version), at_id=budget_id)
+    return int(changed.scalar_one())
+
+
+async def utilization_of(session: WriteSession, places: Sequence[tuple[UUID, date]]) -> dict[UUID, Utilization]:
+    """What is stored for these (budget, first day of the period), by budget."""
+    used = budget_utilization
+    given = given_rows({"budget_id": Uuid, "period_start": Date})
+    same = and_(used.c.budget_id == given.c.budget_id, used.c.period_start == given.c.period_start)
+    mine = given.join(used, same).join(budgets, and_(budgets.c.id == used.c.budget_id, owned(budgets)))
+    found = await session.run(
+        select(*(used.c[name] for name in Utilization._fields)).select_from(mine),
+        budget_id_s=[budget for budget, _ in places],
+        period_start_s=[start for _, start in places],
+    )
+    return {row.budget_id: Utilization(*row) for row in found}
+
+
+_STORED: dict[str, Any] = {
+    "budget_id": Uuid,
+    "period_start": Date,
+    "period_end": Date,
+    "currency": String,
+    "amount_spent": Numeric,
+    "amount_pending": Numeric,
+    "amount_remaining": Numeric,
+    "percentage_used": Numeric,
+    "unconverted": Text,
+    "transaction_count": Integer,
+    "last_transaction_at": INSTANT,
+    "daily_average": Numeric,
+    "projected_end_amount": Numeric,
+    "is_exceeded": Boolean,
+    "ledger_version": BigInteger,
+}
+
+
+async def store_utilization(session: WriteSession, rows: Sequence[dict[str, Any]]) -> None:
+    """Store these as the current periods of their budgets; `unconverted` as JSON text."""
+    used = budget_utilization
+    ended = used.c.is_current & (used.c.budget_id == any_(bindparam("budget_id_s", type_=ARRAY(Uuid))))
+    values = as_arrays(rows, _STORED)
+    await session.execute(update(used).where(ended).values(is_current=False), {"budget_id_s": values["budget_id_s"]})
+    given = given_rows(_STORED)
+    mine = given.join(budgets, and_(budgets.c.id == given.c.budget_id, owned(budgets)))
+    taken = [cast(given.c[name], JSONB) if name == "unconverted" else given.c[name] for name in _STORED]
+    row = upsert(used).from_select([*_STORED, "is_current"], select(*taken, true()).select_from(mine))
+    kept = {name: row.excluded[name] for name in _STORED if name not in ("budget_id", "period_start")}
+    stored = row.on_conflict_do_update(
+        index_elements=["budget_id", "period_start"], set_={**kept, "is_current": True, "last_updated": func.now()}
+    )
+    await session.run(stored, **values)
+
+
+async def record_fold(session: WriteSession, folded: Sequence[UUID], changed: Sequence[UUID], ledger_version: int) -> dict[UUID, int]:
+    """Note from which ledger version these were folded; those that changed get, and answer, their next version."""
+    is_changed = budgets.c.id == any_(bindparam("changed", type_=ARRAY(Uuid)))
+    statement = (
+        update(budgets)
+        .where(owned(budgets), is_one_of(budgets.c.id))
+        .values(folded_ledger_version=ledger_version, version=budgets.c.version + cast(is_changed, Integer))
+        .returning(budgets.c.id, budgets.c.version)
+    )
+    wanted = set(changed)
+    rows = await session.run(statement, keys=list(folded), changed=list(changed))
+    return {budget_id: version for budget_id, version in rows if budget_id in wanted}

@@ -1,0 +1,1 @@
+"""Every statement of the transaction domain: batches in, single edits, folds out, reads for clients."""

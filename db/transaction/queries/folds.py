@@ -1,0 +1,117 @@
+"""Statements that fold transactions: the monthly summary, and sums by window for whoever owns the windows."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+from sqlalchemy import (
+    ARRAY,
+    Date,
+    Integer,
+    Interval,
+    Select,
+    String,
+    and_,
+    any_,
+    bindparam,
+    case,
+    cast,
+    column,
+    delete,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+)
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from db.engines import WriteSession
+from db.statements import compiled, owned
+from db.transaction.models import categories, ledgers, monthly_category_summary, own_transactions
+
+POSTED = "posted"
+PENDING = "pending"
+TRANSFER = "transfer"
+
+
+async def bump_ledger(session: WriteSession) -> int:
+    """The next version of the user's ledger: every transaction that changes theirs takes one."""
+    row = upsert(ledgers).values(user_id=session.viewer.user_id, version=1)
+    statement = row.on_conflict_do_update(index_elements=["user_id"], set_={"version": ledgers.c.version + 1}).returning(ledgers.c.version)
+    return int((await session.execute(statement)).scalar_one())
+
+
+async def refold_months(session: WriteSession, months: Sequence[date]) -> None:
+    """Make the summary of these months (their first days) equal to the transactions. Frozen months stay as they are."""
+    summary, rows = monthly_category_summary, own_transactions
+    await session.run(
+        delete(summary).where(owned(summary), summary.c.month == any_(bindparam("months", type_=ARRAY(Date))), ~summary.c.is_frozen),
+        months=list(months),
+    )
+    month = func.unnest(bindparam("months", type_=ARRAY(Date))).table_valued(column("first", Date)).render_derived(name="touched")
+    in_month = and_(rows.c.transaction_date >= month.c.first, rows.c.transaction_date < month.c.first + cast("1 month", Interval))
+    frozen = select(literal(1)).where(owned(summary), summary.c.month == month.c.first, summary.c.is_frozen).exists()
+    kept = select(
+        literal(session.viewer.user_id),
+        month.c.first,
+        rows.c.effective_category,
+        rows.c.direction,
+        rows.c.currency,
+        func.sum(rows.c.amount),
+        func.count(),
+    ).select_from(month.join(rows, in_month).outerjoin(categories, categories.c.id == rows.c.effective_category))
+    counted = and_(owned(rows), rows.c.status == POSTED, ~rows.c.is_duplicate, _is_no_transfer(), ~frozen)
+    names = ["user_id", "month", "category", "direction", "currency", "total_amount", "transaction_count"]
+    grouped = kept.where(counted).group_by(month.c.first, rows.c.effective_category, rows.c.direction, rows.c.currency)
+    await session.run(insert(summary).from_select(names, grouped), months=list(months))
+
+
+def _is_no_transfer() -> Any:
+    return or_(categories.c.type.is_(None), categories.c.type != TRANSFER)
+
+
+@compiled
+def ledger_version() -> Select[Any]:
+    """The version of the viewer's ledger; no row before their first transaction."""
+    return select(ledgers.c.version).where(owned(ledgers))
+
+
+@compiled
+def sums_by_window() -> Select[Any]:
+    """What was spent in each window: (window, currency, spent, pending, transactions, last date).
+
+    Bound: `windows` int[], `roots` varchar[] (a category: its children count too), `firsts` and `ends` date[] (half-open),
+    all parallel. Spending is debits less credits, so a refund gives back. Transfers and duplicates do not count.
+    """
+    kinds: dict[str, tuple[str, Any]] = {
+        "n": ("windows", Integer),
+        "root": ("roots", String),
+        "first": ("firsts", Date),
+        "end": ("ends", Date),
+    }
+    arrays = [bindparam(name, type_=ARRAY(kind)) for name, kind in kinds.values()]
+    window = func.unnest(*arrays).table_valued(*(column(key, kind) for key, (_, kind) in kinds.items())).render_derived(name="given")
+    rows = own_transactions
+    covered = and_(or_(categories.c.id == window.c.root, categories.c.parent_id == window.c.root), categories.c.type != TRANSFER)
+    inside = and_(
+        owned(rows),
+        rows.c.effective_category == categories.c.id,
+        rows.c.transaction_date >= window.c.first,
+        rows.c.transaction_date < window.c.end,
+        rows.c.status.in_((literal(POSTED), literal(PENDING))),
+        ~rows.c.is_duplicate,
+    )
+    signed = case((rows.c.direction == "debit", rows.c.amount), else_=-rows.c.amount)
+    return (
+        select(
+            window.c.n,
+            rows.c.currency,
+            func.coalesce(func.sum(signed).filter(rows.c.status == POSTED), 0).label("spent"),
+            func.coalesce(func.sum(signed).filter(rows.c.status == PENDING), 0).label("pending"),
+            func.count().label("transactions"),
+            func.max(rows.c.transaction_date).label("last_date"),
+        )
+        .select_from(window.join(categories, covered).join(rows, inside))
+        .group_by(window.c.n, rows.c.currency)
+    )
