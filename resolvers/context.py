@@ -80,5 +80,21 @@ class OperationContext:
         await self.close(failed=kind is not None)
 
 
+class RootRow:
+    """The only row of the root types: their declared fields are keyed by one of its columns."""
+
+    __slots__ = ("_context",)
+
+    everybody = "everybody"
+
+    def __init__(self, context: OperationContext) -> None:
+        self._context = context
+
+    @property
+    def viewer(self) -> str:
+        """The viewer's id. Errors: Unauthenticated."""
+        return str(self._context.required_viewer.user_id)
+
+
 #: What resolvers annotate their `info` with.
 Info: TypeAlias = strawberry.Info[OperationContext, Any]

@@ -141,9 +141,7 @@ def root_cause(error: BaseException) -> BaseException:
     return error
 
 
-def present(
-    errors: Iterable[BaseException], request_id: str, variables: Mapping[str, Any] | None = None
-) -> list[GraphQLFormattedError]:
+def present(errors: Iterable[BaseException], request_id: str, variables: Mapping[str, Any] | None = None) -> list[GraphQLFormattedError]:
     """The `errors` of an answer. Bugs are masked here and logged, once each; see the module."""
     return [_presented(error, request_id, variables or {}).formatted for error in errors]
 

@@ -83,12 +83,12 @@ _declared: dict[str, LoaderSpec] = {}
 def loader(name: str, *, shape: Shape = "one", key: str | None = None) -> Callable[[F], F]:
     """Declare a loader called `<domain>.<what it does>`.
 
-    key: the column that position 0 holds. Said by default for `*.by_id`, whose key is the column `id`.
+    key: the column that position 0 holds. By default `id` when the name ends with `by_id`.
     """
     domain, _, rest = name.partition(".")
     if not domain or not rest:
         raise TypeError(f"a loader is named <domain>.<what it does>, not {name!r}")
-    column = key if key is not None else ("id" if rest == "by_id" else None)
+    column = key if key is not None else ("id" if rest == "by_id" or rest.endswith("_by_id") else None)
 
     def declare(function: F) -> F:
         known = _declared.get(name)

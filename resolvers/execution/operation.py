@@ -34,7 +34,7 @@ from graphql import (
 from graphql import execute as core_execute
 from graphql import subscribe as core_subscribe
 
-from resolvers.context import OperationContext
+from resolvers.context import OperationContext, RootRow
 from resolvers.errors import BadUserInput, Fault, MethodNotAllowed, ParseFailed, TimedOut, ValidationFailed, present
 
 Answer = dict[str, Any]
@@ -112,7 +112,8 @@ class Gateway:
                 result = core_execute(
                     self._core,
                     prepared.document,
-                    context_value=context,
+                    RootRow(context),
+                    context,
                     variable_values=dict(prepared.request.variables),
                     operation_name=prepared.request.operation_name,
                 )
@@ -146,9 +147,7 @@ class Gateway:
         errors = error.errors if isinstance(error, RequestRefused) else [error]
         return {"errors": present(errors, request_id)}
 
-    def _answer(
-        self, prepared: Prepared, context: OperationContext, result: ExecutionResult, throttle: Mapping[str, Any] | None
-    ) -> Answer:
+    def _answer(self, prepared: Prepared, context: OperationContext, result: ExecutionResult, throttle: Mapping[str, Any] | None) -> Answer:
         answer: Answer = {"data": result.data}
         if result.errors:
             answer["errors"] = present(result.errors, context.request_id, prepared.request.variables)

@@ -1,0 +1,225 @@
+"""The vocabulary in which domains declare their part of the schema.
+
+A type and where its values come from (`resolvers/budget/types.py`):
+
+    @entity(loader="budget.by_id")                            # has a global id; refetchable by node, _entities, payloads
+    class Budget(Node):
+        name = column(str)                                    # column "name" of the row
+        period = column(BudgetPeriod)                         # a @strawberry.enum whose values are what the column holds
+        limit = money("amount")                               # columns "amount" and "currency" -> Money
+        closes_on = column(date | None, "end_date")           # another column name
+        category = link("Category", key="category_id")        # by the entity's own loader, null when absent
+        utilization = link("BudgetUtilization", key="id", loader="budget.utilization_by_budget", nullable=False)
+
+    @value                                                    # no id of its own; reached by a link
+    class BudgetUtilization:
+        percentage_used = column(Decimal)
+
+Fields on another domain's type, which is named and never imported; they may read nothing of it but its key:
+
+    @extends("User")
+    class UserBudgets:
+        budgets = links("Budget", loader="budget.by_user", size=20)
+        transactions = page("Transaction", loader="transaction.page_by_user", count="transaction.count_by_user",
+                            filter=TransactionFilter, sorts={TransactionSort.NEWEST: Sort(("transaction_date", "id"), descending=True)})
+
+Root fields (`queries.py`, `mutations.py`, `subscriptions.py`); `extends("Query")`, "Mutation", "Subscription":
+
+    @extends("Query")
+    class BudgetQueries:
+        me = link("User", key=VIEWER_KEY, nullable=False)      # the viewer's id; UNAUTHENTICATED when signed out
+        categories = links("Category", key=EVERYBODY_KEY, loader="transaction.categories", size=120)
+
+    @payload
+    class BudgetCreatePayload(Payload):                       # has `errors`
+        budget_id: Hidden[UUID | None] = None                 # an attribute, no field
+        budget = link("Budget", key="budget_id")              # read after the commit
+
+    @extends("Mutation")
+    class BudgetMutations:
+        @mutation                                             # AppErrors raised inside become `errors`
+        async def budget_create(self, info: Info, input: BudgetCreateInput) -> BudgetCreatePayload: ...
+
+    @payload
+    class BudgetUpdated:
+        budget_id: Hidden[UUID]
+        version: int                                          # an ordinary field
+        budget = link("Budget", key="budget_id")
+
+    @extends("Subscription")
+    class BudgetSubscriptions:
+        @strawberry.subscription
+        async def budget_updated(self, info: Info) -> AsyncGenerator[BudgetUpdated, None]:
+            yield BudgetUpdated(budget_id=..., version=...)
+
+Loaders are declared in `resolvers/loaders.py`'s way; failures with `expose(domains.budget.errors)` in `mutations.py`.
+Ids in inputs are `strawberry.ID`: `from_global_id(input.id, "Budget")` gives the UUID, or None for whatever is not one,
+which the resolver treats as absent. Plain `@strawberry.field` resolvers work too; `self` is the row (name the columns it
+reads in `@entity(reads=...)`), and a query with one runs on graphql-core instead of the compiled executor.
+"""
+
+from collections.abc import Callable, Mapping
+from enum import Enum
+from typing import Any, TypeVar, overload
+from uuid import UUID
+
+import strawberry
+from strawberry import Private as Hidden
+from typing_extensions import dataclass_transform
+
+from resolvers.context import Info
+from resolvers.declared import (
+    ASSUMED_LINKS,
+    EVERYBODY_KEY,
+    VIEWER_KEY,
+    Column,
+    GlobalId,
+    Link,
+    MoneyOf,
+    PageOf,
+    current,
+    make_field,
+    name_columns,
+    page_arguments,
+)
+from resolvers.ids import from_global_id, text_from_global_id, to_global_id
+from resolvers.loaders import Columns, Sort
+from resolvers.nodes import Node, TypedRow
+from resolvers.paging import Paging
+from resolvers.payloads import Error, Payload, expose, mutation
+from resolvers.scalars import CurrencyCode, Money
+
+__all__ = [
+    "EVERYBODY_KEY",
+    "VIEWER_KEY",
+    "CurrencyCode",
+    "Error",
+    "Hidden",
+    "Info",
+    "Money",
+    "Node",
+    "Payload",
+    "Sort",
+    "column",
+    "entity",
+    "expose",
+    "extends",
+    "from_global_id",
+    "link",
+    "links",
+    "money",
+    "mutation",
+    "page",
+    "payload",
+    "text_from_global_id",
+    "to_global_id",
+    "value",
+]
+
+T = TypeVar("T", bound=type)
+
+
+def column(annotation: Any, name: str | None = None, **options: Any) -> Any:
+    """A leaf of the row: the column called `name`, or like the field. `options`: description, deprecation_reason."""
+    return make_field(None if name is None else Column(name), annotation, **options)
+
+
+def money(amount: str = "", currency: str = "currency", *, nullable: bool = False, **options: Any) -> Any:
+    """Money of an amount column (or the one called like the field) and the column of its currency."""
+    return make_field(MoneyOf(amount, currency), Money | None if nullable else Money, **options)
+
+
+def link(target: str, *, key: str, loader: str | None = None, nullable: bool = True, **options: Any) -> Any:
+    """One `target` by the value of column `key`; null when the key is null or nothing is there."""
+    return make_field(Link(target, key, loader, many=False, nullable=nullable), object, **options)
+
+
+def links(target: str, *, loader: str, key: str = "id", size: int = ASSUMED_LINKS, **options: Any) -> Any:
+    """All `target`s of a loader of shape "many", for lists that stay short. `size` is how many its cost assumes."""
+    return make_field(Link(target, key, loader, many=True, nullable=False, size=size), object, **options)
+
+
+def page(
+    target: str,
+    *,
+    loader: str,
+    key: str = "id",
+    count: str | None = None,
+    filter: type | None = None,
+    sorts: Mapping[Enum, Sort] | None = None,
+    **options: Any,
+) -> Any:
+    """A keyset connection. `filter` is an input type; the first of `sorts` is the default; without `count`, no totalCount."""
+    paging = Paging(target, sorts)
+    made = make_field(PageOf(target, key, loader, count, paging), object, **options)
+    made.arguments = page_arguments(paging, filter)
+    return made
+
+
+@overload
+def entity(cls: T) -> T: ...
+@overload
+def entity(*, loader: str, key: type = ..., reads: Columns = ..., description: str | None = ...) -> Callable[[T], T]: ...
+
+
+def entity(cls: Any = None, *, loader: str | None = None, key: type = UUID, reads: Columns = (), description: str | None = None) -> Any:
+    """A type with a global id, made of its column `id`.
+
+    loader: the one of shape "one" that finds it by that id.
+    key:    UUID, or str for types whose ids are text.
+    reads:  columns that its plain resolvers read.
+    """
+    if cls is not None or loader is None:
+        raise TypeError('say which loader finds it: @entity(loader="<domain>.by_id")')
+
+    def make(cls: type) -> type:
+        if not issubclass(cls, Node):
+            raise TypeError(f"{cls.__name__} is an entity and must derive from Node")
+        name = cls.__name__
+        cls.id = make_field(GlobalId(name), strawberry.ID)
+        cls.is_type_of = classmethod(_is_row_of(name))  # type: ignore[attr-defined]
+        made = strawberry.federation.type(cls, keys=["id"], description=description)
+        name_columns(made)
+        declarations = current()
+        declarations.add_type(cls, made)
+        declarations.entities[name] = (loader, "uuid" if key is UUID else "text")
+        declarations.extra_columns[name] = reads
+        return made
+
+    return make
+
+
+def _is_row_of(name: str) -> Callable[[Any, Any, Any], bool]:
+    """A bare row is what the field that returned it says; a row behind an interface or a union names its type."""
+
+    def is_type_of(_cls: Any, row: Any, _info: Any) -> bool:
+        return row.type_name == name if isinstance(row, TypedRow) else True
+
+    return is_type_of
+
+
+def value(cls: T) -> T:
+    """A type without an id of its own, reached by a link or embedded in a payload."""
+    made = strawberry.type(cls)
+    name_columns(made)
+    current().add_type(cls, made)
+    return made
+
+
+@dataclass_transform(kw_only_default=True)
+def payload(cls: T) -> T:
+    """What a mutation returns or a subscription yields: attributes, and links by attributes that hold keys."""
+    return value(cls)
+
+
+def extends(name: str) -> Callable[[T], T]:
+    """Fields that this domain adds to the type called `name`. On an entity they read nothing of it but its key."""
+
+    def add(cls: T) -> T:
+        made = strawberry.type(cls)
+        name_columns(made)
+        declarations = current()
+        declarations.contributions.append((name, declarations.domain_of(cls), made))
+        return made
+
+    return add

@@ -1,0 +1,123 @@
+"""Payloads of mutations: a nullable resource and `errors`, one GraphQL type per expected failure."""
+
+import enum
+import functools
+from collections.abc import Awaitable, Callable
+from datetime import date, datetime
+from decimal import Decimal
+from types import ModuleType
+from typing import Any, ClassVar, ParamSpec, TypeVar, get_origin, get_type_hints
+
+import strawberry
+
+from domains.core import errors as core_errors
+from domains.core.errors import AppError
+from resolvers.declared import current
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_ALLOWED_DETAILS = (str, int, bool, date, datetime, Decimal)
+
+
+@strawberry.interface(description="An expected failure. `code` is permanent; `field` is the dotted path of the input at fault.")
+class Error:
+    code: str
+    message: str
+    field: str | None
+
+
+@strawberry.type
+class Payload:
+    """Base of every payload: `errors` is empty when the mutation did what was asked."""
+
+    errors: list[Error] = strawberry.field(default_factory=list)
+
+
+_exposed: dict[type[AppError], type] = {}
+
+
+def expose(module: ModuleType) -> None:
+    """Give every AppError that a domain's module defines its GraphQL type, of the same name.
+
+    What a failure annotates beside `message` and `field` (an `int`, `str`, `bool`, `date`, `datetime` or `Decimal`, or
+    None) is a field of its type: `line: int | None`.
+    """
+    for cls in vars(module).values():
+        if isinstance(cls, type) and issubclass(cls, AppError) and cls is not AppError and cls.__module__ == module.__name__:
+            _expose(cls)
+
+
+def _expose(cls: type[AppError]) -> None:
+    declarations = current()
+    made = _exposed.get(cls)
+    if made is None:
+        annotations = _details(cls)
+        doc = (cls.__doc__ or cls.default_message).strip().splitlines()[0]
+        bare = type(cls.__name__, (Error,), {"__annotations__": annotations, "__module__": cls.__module__})
+        made = _exposed[cls] = strawberry.type(bare, description=doc)
+    if declarations.types.get(cls.__name__) is not made:
+        declarations.add_type(cls, made)
+
+
+def _details(cls: type[AppError]) -> dict[str, Any]:
+    """Names and types of what a failure carries beyond the interface."""
+    details: dict[str, Any] = {}
+    for name, hint in get_type_hints(cls).items():
+        if name in ("code", "message", "field") or name.startswith("_") or get_origin(hint) is ClassVar:
+            continue
+        leaf = [part for part in getattr(hint, "__args__", (hint,)) if part is not type(None)]
+        if len(leaf) != 1 or not (leaf[0] in _ALLOWED_DETAILS or isinstance(leaf[0], enum.EnumMeta)):
+            raise TypeError(f"{cls.__name__}.{name}: {hint} cannot be shown in a payload")
+        details[name] = hint
+    return details
+
+
+def payload_error(error: AppError) -> Error | None:
+    """The failure as its GraphQL type, or that of its nearest exposed base; None when none is exposed."""
+    for cls in type(error).__mro__:
+        made = _exposed.get(cls)
+        if made is not None:
+            details = {name: getattr(error, name, None) for name in _details(cls)}
+            shown: Error = made(code=error.code, message=error.message, field=error.field, **details)
+            return shown
+    return None
+
+
+def expected_errors(resolver: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
+    """Answer an AppError of a mutation with its payload type (the resolver's return annotation) holding that error.
+
+    Whatever happens, what was read before is forgotten, so that the payload shows the state after the commit.
+    """
+
+    @functools.wraps(resolver)
+    async def answered(*args: P.args, **kwargs: P.kwargs) -> R:
+        info: Any = kwargs["info"]
+        try:
+            return await resolver(*args, **kwargs)
+        except AppError as error:
+            shown = payload_error(error)
+            if shown is None:
+                raise
+            payload_type: Any = _payload_type(resolver)
+            payload: R = payload_type(errors=[shown])
+            return payload
+        finally:
+            await info.context.reset_reads()
+
+    return answered
+
+
+@functools.cache
+def _payload_type(resolver: Callable[..., Any]) -> Any:
+    return get_type_hints(resolver)["return"]
+
+
+def mutation(resolver: Callable[..., Awaitable[Any]]) -> Any:
+    """A field of Mutation. The resolver takes `info` and returns a Payload; its AppErrors become `errors` of it."""
+    return strawberry.mutation(resolver=expected_errors(resolver))
+
+
+def expose_core() -> None:
+    """Failures that every domain may answer with."""
+    expose(core_errors)
