@@ -141,8 +141,8 @@ class Embedded:
         return Dsns(app=self._running.dsns["app"], system=self._running.dsns["system"], owner=self._running.dsns["owner"])
 
     def check(self) -> None:
-        """Errors: ServersUnavailable, when a server has ended by itself (the keeper then ends the other)."""
-        if not self._running.is_alive() or (self._keeper is not None and self._keeper.poll() is not None):
+        """Errors: ServersUnavailable, when a server has ended by itself: the keeper then ends the other, and goes."""
+        if not self._keeper_lives():
             raise ServersUnavailable(
                 f"An embedded server has ended by itself. What it said last is in {self.folder}/postgres.log or redis.log."
             )
@@ -370,10 +370,7 @@ def _dsn(role: str, password: str, sockets: Path) -> str:
 
 async def _bootstrap(superuser_dsn: str, passwords: dict[str, str]) -> None:
     """The database, then its roles, schema for extensions, and extensions. Cheap when all of it is there."""
-    try:
-        from migrations import bootstrap
-    except ImportError:
-        return
+    from migrations import bootstrap  # here, or whoever joins running servers pays for loading the models
 
     plain = superuser_dsn.replace("+asyncpg", "", 1)
     connection = await asyncpg.connect(plain, database=SUPERUSER)

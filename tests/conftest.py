@@ -3,11 +3,9 @@
 Nothing is cleared between tests: each makes its own users (`make_user`), and nobody sees another user's rows.
 """
 
-import asyncio
-import inspect
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -19,11 +17,13 @@ from pydantic import SecretStr
 
 from app.embedded import Embedded
 from app.settings import Settings
+from db.base import DOMAINS
 from db.engines import Db, Dsns, Viewer
 from db.redis import RedisConnections
 from db.user import queries as users
 from domains.user.keys import generate_key
 from domains.user.passwords import Passwords
+from migrations.run import upgrade
 
 if TYPE_CHECKING:
     from domains.flows.services import Services
@@ -59,19 +59,8 @@ def servers() -> Iterator[Embedded]:
 
 def migrate(dsns: Dsns) -> None:
     """Every domain's history, as the owner, on a loop of its own."""
-    from migrations.run import upgrade
-
-    def run() -> None:
-        done = upgrade(dsns)
-        if inspect.isawaitable(done):
-            asyncio.run(_wait(done))
-
     with ThreadPoolExecutor(1) as thread:
-        thread.submit(run).result()
-
-
-async def _wait(done: Awaitable[None]) -> None:
-    await done
+        thread.submit(upgrade, {domain: dsns.of(domain, "owner") for domain in DOMAINS}).result()
 
 
 @pytest.fixture(scope="session")
