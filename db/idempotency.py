@@ -60,6 +60,18 @@ async def replay(session: "WriteSession", mutation: str, key: str, fingerprint: 
     return dict(answer)
 
 
+async def find(session: "WriteSession", mutation: str, key: str, fingerprint: str) -> dict[str, Any] | None:
+    """The answer to a committed first call with this key, or None; starts nothing. Errors: KeyReused."""
+    keys = idempotency_keys_table(session.domain)
+    mine = and_(owned(keys), keys.c.mutation == bindparam("mutation"), keys.c.key == bindparam("key"))
+    row = (await session.run(select(keys.c.fingerprint, keys.c.answer).where(mine), mutation=mutation, key=key)).one_or_none()
+    if row is None:
+        return None
+    if row.fingerprint != fingerprint:
+        raise KeyReused(mutation)
+    return dict(row.answer or {})
+
+
 async def record(session: "WriteSession", mutation: str, key: str, answer: dict[str, Any]) -> None:
     """Keep the answer (ids and plain JSON) of a first call, in the transaction of its effect. Errors: RuntimeError without a `replay`."""
     keys = idempotency_keys_table(session.domain)

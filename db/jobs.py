@@ -174,7 +174,7 @@ async def add(
     return job_id
 
 
-async def add_held(session: "WriteSession", topic: str, *, key: str, lease_s: float) -> Claim | None:
+async def add_held(session: "WriteSession", topic: str, *, key: str, lease_s: float, payload: dict[str, Any] | None = None) -> Claim | None:
     """Request a job that the caller runs itself right after its commit: the row is born claimed.
 
     A caller that is killed loses the lease, and a worker takes over. None when a live row had the key already: that row is marked
@@ -186,7 +186,7 @@ async def add_held(session: "WriteSession", topic: str, *, key: str, lease_s: fl
         user_id=session.viewer.user_id,
         topic=topic,
         key=key,
-        payload={},
+        payload=payload or {},
         state=RUNNING,
         attempt=1,
         lease_token=1,

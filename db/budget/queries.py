@@ -178,6 +178,11 @@ async def change_budget(session: WriteSession, budget_id: UUID, values: dict[str
     return int(changed.scalar_one())
 
 
+async def delete_budget(session: WriteSession, budget_id: UUID) -> int:
+    """Mark the budget deleted and answer its last version."""
+    return await change_budget(session, budget_id, {"status": "deleted", "deleted_at": func.now()})
+
+
 async def utilization_of(session: WriteSession, places: Sequence[tuple[UUID, date]]) -> dict[UUID, Utilization]:
     """What is stored for these (budget, first day of the period), by budget."""
     used = budget_utilization

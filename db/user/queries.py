@@ -31,6 +31,12 @@ def users_by_id(columns: Columns) -> Select[Any]:
 
 
 @compiled
+def timezone() -> Select[Any]:
+    """The viewer's time zone, an IANA name."""
+    return select(users.c.timezone).where(owned(users))
+
+
+@compiled
 def wrapped_key() -> Select[Any]:
     """The viewer's wrapped data key."""
     return select(user_keys.c.wrapped_key).where(owned(user_keys))

@@ -9,10 +9,15 @@ from db.engines import Db, SystemSession, Viewer
 from db.limits import Bucket
 from db.live import Hub
 from db.redis import RedisConnections
-from domains.bank.providers.protocol import StatementParser
+from domains.bank.providers.protocol import StatementFileReader
 from domains.core.cipher import Cipher
 from domains.core.clock import Clock
 from domains.user.passwords import Passwords
+
+VIEWER = Bucket(capacity=10_000, per_second=500)
+ADDRESS = Bucket(capacity=2_000, per_second=20)
+SIGN_IN_PER_ACCOUNT = Bucket(capacity=10, per_second=1 / 30)
+SIGN_IN_PER_ADDRESS = Bucket(capacity=100, per_second=1 / 3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +27,12 @@ class Options:
     access_token_ttl_s: int = 12 * 3600
     upload_kept_s: int = 24 * 3600
     #: What a viewer may spend: operation cost, refilled per second.
-    viewer_bucket: Bucket = Bucket(10_000, 500.0)
+    viewer_bucket: Bucket = VIEWER
     #: What a client address may spend without being signed in.
-    address_bucket: Bucket = Bucket(2_000, 20.0)
+    address_bucket: Bucket = ADDRESS
     #: Attempts to sign in, per account and per client address.
-    sign_in_per_account: Bucket = Bucket(10, 1 / 30)
-    sign_in_per_address: Bucket = Bucket(100, 1 / 3)
+    sign_in_per_account: Bucket = SIGN_IN_PER_ACCOUNT
+    sign_in_per_address: Bucket = SIGN_IN_PER_ADDRESS
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +43,8 @@ class Services:
     cipher: Cipher
     clock: Clock
     passwords: Passwords
-    #: Readers of statement files, by provider name.
-    statements: Mapping[str, StatementParser]
+    #: Readers of statement files, by the name of their provider.
+    statements: Mapping[str, StatementFileReader]
     options: Options
 
 

@@ -148,6 +148,12 @@ def categories_by_id(columns: Columns) -> Select[Any]:
 
 
 @compiled
+def category_type() -> Select[Any]:
+    """expense, income or transfer: the type of the category bound as `category`."""
+    return select(categories.c.type).where(categories.c.id == bindparam("category", type_=String))
+
+
+@compiled
 def categories_by_parent(columns: Columns) -> Select[Any]:
     order = (categories.c.sort_order, categories.c.id)
     return select(*read_columns(categories, columns, categories.c.parent_id)).where(is_one_of(categories.c.parent_id)).order_by(*order)

@@ -1,0 +1,159 @@
+"""Use cases of the bank domain: uploads, imports of statements, connections and accounts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, time
+from typing import Any
+from uuid import UUID
+
+from db import idempotency, jobs
+from db.bank import queries
+from db.engines import WriteSession
+from domains.bank.errors import StatementImportNotFound, UploadNotFound, UploadsWaiting
+from domains.bank.providers.protocol import Statement, StatementAccount
+from domains.core.ids import new_id
+
+IMPORT = "bank.import"
+IMPORT_MUTATION = "statementImport"
+TOPIC = "statement_import"
+UPLOADS_WAITING_AT_MOST = 20
+PER_USER_PROVIDERS = frozenset({"file", "manual"})
+
+
+@dataclass(frozen=True, slots=True)
+class SealedUpload:
+    """A file, encrypted with its owner's key. `sha256` (hexadecimal) and `size_bytes` are of the plain file."""
+
+    id: UUID
+    filename: str
+    content_type: str | None
+    size_bytes: int
+    sha256: str
+    ciphertext: bytes
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedAccount:
+    """An account of a statement and the id it has with us."""
+
+    account_id: UUID
+    statement: StatementAccount
+
+
+async def store_upload(session: WriteSession, upload: SealedUpload) -> None:
+    """Keep the file until it is imported or expires. Errors: UploadsWaiting."""
+    if await queries.count_uploads(session) >= UPLOADS_WAITING_AT_MOST:
+        raise UploadsWaiting
+    await queries.add_upload(session, {name: getattr(upload, name) for name in SealedUpload.__slots__})
+
+
+async def request_import(
+    session: WriteSession, upload_id: UUID, options: dict[str, Any], idempotency_key: str, *, held_s: float | None = None
+) -> tuple[UUID, jobs.Claim | None]:
+    """Queue the import of an upload, once per idempotency key; answers the import's id.
+
+    held_s:  the caller runs the job itself and holds it for so long; the second answer is its claim.
+    Effects: one `bank.import` job.
+    Errors:  UploadNotFound; KeyReused.
+    """
+    fingerprint = idempotency.fingerprint({"upload": upload_id, "options": options})
+    answer = await idempotency.replay(session, IMPORT_MUTATION, idempotency_key, fingerprint)
+    if answer is not None:
+        return UUID(answer["id"]), None
+    upload = await queries.find_upload(session, upload_id)
+    if upload is None:
+        raise UploadNotFound(field="uploadId")
+    import_id = new_id()
+    await queries.add_import(session, {"id": import_id, "upload_id": upload_id, "filename": upload.filename, "options": options})
+    payload, held = {"import_id": str(import_id)}, None
+    if held_s is None:
+        await jobs.add(session, IMPORT, key=str(import_id), payload=payload)
+    else:
+        held = await jobs.add_held(session, IMPORT, key=str(import_id), payload=payload, lease_s=held_s)
+    await idempotency.record(session, IMPORT_MUTATION, idempotency_key, {"id": str(import_id)})
+    return import_id, held
+
+
+async def find_import_of(session: WriteSession, idempotency_key: str, upload_id: UUID, options: dict[str, Any]) -> UUID | None:
+    """The import that this key has started before; the upload may be gone by now. Errors: KeyReused."""
+    fingerprint = idempotency.fingerprint({"upload": upload_id, "options": options})
+    answer = await idempotency.find(session, IMPORT_MUTATION, idempotency_key, fingerprint)
+    return None if answer is None else UUID(answer["id"])
+
+
+async def begin_import(session: WriteSession, import_id: UUID) -> queries.StoredImport:
+    """Mark the import running. One that has ended is answered as it is. Errors: StatementImportNotFound."""
+    found = await queries.lock_import(session, import_id)
+    if found is None:
+        raise StatementImportNotFound
+    if found.status == queries.QUEUED:
+        version = await queries.change_import(session, import_id, {"status": queries.RUNNING})
+        session.publish(TOPIC, import_id, version)
+    return found
+
+
+async def place_accounts(session: WriteSession, import_id: UUID | None, statement: Statement) -> list[PlacedAccount]:
+    """Find or make the connection and the accounts that a statement speaks of."""
+    item = statement.institution_id or "unknown"
+    values = {
+        "id": new_id(),
+        "provider": statement.provider,
+        "provider_item_id": item,
+        "institution_id": statement.institution_id,
+        "institution_name": statement.institution_name,
+    }
+    connection_id = await queries.find_or_add_connection(session, values, per_user=statement.provider in PER_USER_PROVIDERS)
+    ids = await queries.find_or_add_accounts(session, connection_id, [_account_row(account) for account in statement.accounts])
+    if import_id is not None:
+        await queries.change_import(session, import_id, {"connection_id": connection_id, "account_count": len(ids)})
+    return [PlacedAccount(ids[account.provider_account_id], account) for account in statement.accounts]
+
+
+async def complete_import(
+    session: WriteSession, found: queries.StoredImport, accounts: Sequence[PlacedAccount], outcome: dict[str, int], now: datetime
+) -> None:
+    """Take the balances, drop the file, and say what the import came to."""
+    await store_balances(session, accounts, now)
+    if found.upload_id is not None:
+        await queries.delete_upload(session, found.upload_id)
+    values = {"status": queries.DONE, "completed_at": now, **outcome}
+    session.publish(TOPIC, found.id, await queries.change_import(session, found.id, values))
+
+
+async def store_balances(session: WriteSession, accounts: Sequence[PlacedAccount], now: datetime) -> None:
+    """Take what the bank says the accounts hold."""
+    said = [account for account in accounts if account.statement.current_balance is not None]
+    await queries.store_balances(session, [_balance_row(account, now) for account in said])
+
+
+async def fail_import(session: WriteSession, found: queries.StoredImport, code: str, message: str, now: datetime) -> None:
+    """The import ends without an effect; its file goes too."""
+    if found.upload_id is not None:
+        await queries.delete_upload(session, found.upload_id)
+    values = {"status": queries.FAILED, "completed_at": now, "error_code": code, "error_message": message}
+    session.publish(TOPIC, found.id, await queries.change_import(session, found.id, values))
+
+
+def _account_row(account: StatementAccount) -> dict[str, Any]:
+    return {
+        "id": new_id(),
+        "provider_account_id": account.provider_account_id,
+        "account_type": account.account_type,
+        "account_subtype": account.account_subtype,
+        "account_name": account.name,
+        "account_official_name": account.official_name,
+        "account_mask": account.mask,
+        "currency": account.currency,
+    }
+
+
+def _balance_row(account: PlacedAccount, now: datetime) -> dict[str, Any]:
+    said = account.statement
+    return {
+        "id": account.account_id,
+        "current_balance": said.current_balance,
+        "available_balance": said.available_balance,
+        "credit_limit": said.credit_limit,
+        "balance_updated_at": datetime.combine(said.balance_on, time.min, UTC) if said.balance_on else now,
+    }

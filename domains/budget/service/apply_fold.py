@@ -1,0 +1,108 @@
+"""Take in what a fold of the user's transactions says of each budget's current period."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from db.budget import queries
+from db.budget.queries import Definition, LockedBudget, Utilization
+from db.engines import WriteSession
+from domains.budget import rules
+from domains.core.money import quantize
+
+TOPIC = "budget"
+#: What clients see of a period; a fold that leaves all of it as it is makes no new version.
+_VISIBLE = (
+    "period_end",
+    "amount_spent",
+    "amount_pending",
+    "amount_remaining",
+    "percentage_used",
+    "unconverted",
+    "transaction_count",
+    "is_exceeded",
+)
+
+
+@dataclass(slots=True)
+class Fold:
+    """Sums of one budget's current period. `others`: what was spent in currencies that the budget does not have."""
+
+    definition: Definition
+    period: rules.Period
+    spent: Decimal = Decimal(0)
+    pending: Decimal = Decimal(0)
+    transactions: int = 0
+    last_date: date | None = None
+    others: dict[str, Decimal] = field(default_factory=dict)
+
+    def take(self, currency: str, spent: Decimal, pending: Decimal, transactions: int, last_date: date) -> None:
+        """Add what one currency contributes."""
+        self.transactions += transactions
+        self.last_date = max(last_date, self.last_date or last_date)
+        if currency == self.definition.currency:
+            self.spent += spent
+            self.pending += pending
+        elif spent:
+            self.others[currency] = self.others.get(currency, Decimal(0)) + spent
+
+
+async def apply_fold(session: WriteSession, folds: Sequence[Fold], ledger_version: int, today: date) -> bool:
+    """Store the folds, unless what is stored comes from a newer ledger; raise and publish the versions of what changed.
+
+    Answers whether every budget still is what it was when the windows were made; if not, fold anew.
+    """
+    by_id = {fold.definition.id: fold for fold in folds}
+    locked = await queries.lock_budgets(session, list(by_id))
+    outdated = [budget for budget in locked if budget.definition != by_id[budget.id].definition]
+    current = [budget for budget in locked if budget not in outdated and budget.folded_ledger_version <= ledger_version]
+    if not current:
+        return not outdated
+    stored = await queries.utilization_of(session, [(budget.id, by_id[budget.id].period.start) for budget in current])
+    rows = [_row(budget, by_id[budget.id], ledger_version, today) for budget in current]
+    changed = [row for row in rows if _is_news(row, stored)]
+    if changed:
+        await queries.store_utilization(session, [{**row, "unconverted": orjson.dumps(row["unconverted"]).decode()} for row in changed])
+    folded = [budget.id for budget in current]
+    versions = await queries.record_fold(session, folded, [row["budget_id"] for row in changed], ledger_version)
+    for budget_id, version in versions.items():
+        session.publish(TOPIC, budget_id, version)
+    return not outdated
+
+
+def _row(budget: LockedBudget, fold: Fold, ledger_version: int, today: date) -> dict[str, Any]:
+    figures = rules.utilization(
+        amount=budget.amount, spent=fold.spent, pending=fold.pending, period=fold.period, today=today, currency=budget.currency
+    )
+    return {
+        "budget_id": budget.id,
+        "period_start": fold.period.start,
+        "period_end": fold.period.end,
+        "currency": budget.currency,
+        "amount_spent": quantize(fold.spent, budget.currency),
+        "amount_pending": quantize(fold.pending, budget.currency),
+        "amount_remaining": figures.remaining,
+        "percentage_used": figures.percentage_used,
+        "unconverted": {currency: f"{amount:f}" for currency, amount in sorted(fold.others.items())},
+        "transaction_count": fold.transactions,
+        "last_transaction_at": _midnight(fold.last_date),
+        "daily_average": figures.daily_average,
+        "projected_end_amount": figures.projected_end,
+        "is_exceeded": figures.is_exceeded,
+        "ledger_version": ledger_version,
+    }
+
+
+def _is_news(row: Mapping[str, Any], stored: Mapping[UUID, Utilization]) -> bool:
+    before = stored.get(row["budget_id"])
+    return before is None or any(getattr(before, name) != row[name] for name in _VISIBLE)
+
+
+def _midnight(day: date | None) -> datetime | None:
+    """Transactions have a date and no time: the instant stored for one is the start of its day in UTC."""
+    return None if day is None else datetime.combine(day, time.min, UTC)

@@ -1,0 +1,104 @@
+"""Create, change and delete budgets. Each change queues the refold that its caller runs after the commit."""
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from uuid import UUID
+
+from db import idempotency, jobs
+from db.budget import queries
+from db.engines import WriteSession
+from domains.budget import rules
+from domains.budget.errors import BudgetLimitReached, BudgetNotFound
+from domains.budget.service.apply_fold import TOPIC
+from domains.core.changes import UNSET, Unset
+from domains.core.ids import new_id
+
+REFOLD = "budget.refold"
+REFOLD_LEASE_S = 30.0
+BUDGETS_AT_MOST = 200
+CREATE = "budgetCreate"
+
+
+@dataclass(frozen=True, slots=True)
+class CreateBudget:
+    """A budget of `amount` per period for a category and its children. Without a currency or start: the user's, this month's first day."""
+
+    name: str
+    category: str
+    amount: Decimal
+    currency: str
+    period: str
+    start_date: date
+    end_date: date | None = None
+    notes: str | None = None
+    color: str | None = None
+    icon: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateBudget:
+    """What to change; what is UNSET stays."""
+
+    budget_id: UUID
+    name: str | Unset = UNSET
+    category: str | Unset = UNSET
+    amount: Decimal | Unset = UNSET
+    period: str | Unset = UNSET
+    start_date: date | Unset = UNSET
+    end_date: date | Unset | None = UNSET
+    notes: str | Unset | None = UNSET
+    color: str | Unset | None = UNSET
+    icon: str | Unset | None = UNSET
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """The budget, and its refold if the caller holds it."""
+
+    budget_id: UUID
+    refold: jobs.Claim | None
+
+
+async def create_budget(session: WriteSession, command: CreateBudget, idempotency_key: str) -> Changed:
+    """Store the budget once per idempotency key.
+
+    Errors: NameInvalid, AmountInvalid, CurrencyInvalid, PeriodInvalid, ...; BudgetLimitReached; KeyReused.
+    """
+    values = rules.check_budget(command)
+    fingerprint = idempotency.fingerprint(command)
+    answer = await idempotency.replay(session, CREATE, idempotency_key, fingerprint)
+    if answer is not None:
+        return Changed(UUID(answer["id"]), refold=None)
+    if await queries.count_budgets(session) >= BUDGETS_AT_MOST:
+        raise BudgetLimitReached
+    budget_id = new_id()
+    await queries.add_budget(session, {"id": budget_id, **values})
+    await idempotency.record(session, CREATE, idempotency_key, {"id": str(budget_id)})
+    session.publish(TOPIC, budget_id, 1)
+    return Changed(budget_id, await _refold(session))
+
+
+async def update_budget(session: WriteSession, command: UpdateBudget) -> Changed:
+    """Change what is given. Errors: BudgetNotFound, and those of create_budget for what is changed."""
+    found = await queries.lock_budgets(session, [command.budget_id])
+    if not found:
+        raise BudgetNotFound(field="id")
+    values = rules.check_changes(command, found[0], UNSET)
+    if not values:
+        return Changed(command.budget_id, refold=None)
+    version = await queries.change_budget(session, command.budget_id, values)
+    session.publish(TOPIC, command.budget_id, version)
+    return Changed(command.budget_id, await _refold(session))
+
+
+async def delete_budget(session: WriteSession, budget_id: UUID) -> None:
+    """Mark the budget deleted: no list shows it, and its id answers like one that never was. Errors: BudgetNotFound."""
+    if not await queries.lock_budgets(session, [budget_id]):
+        raise BudgetNotFound(field="id")
+    version = await queries.delete_budget(session, budget_id)
+    session.publish(TOPIC, budget_id, version)
+
+
+async def _refold(session: WriteSession) -> jobs.Claim | None:
+    return await jobs.add_held(session, REFOLD, key=str(session.viewer.user_id), lease_s=REFOLD_LEASE_S)

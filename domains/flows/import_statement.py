@@ -1,0 +1,160 @@
+"""From a statement file to rows, sums and budgets. The mutation, the command and the demo end in the same steps:
+
+    parse      before anything is promised, so that a refusal names its line
+    request    bank: the import and its job, in one transaction
+    place      bank: accounts found or made
+    apply      transaction: rows, sums, ledger version, and the fence that tells a second run what the first one did
+    refold     budget: figures follow
+    complete   bank: balances, counts, the file dropped, the job done
+
+Killed after any of them, the job runs again and ends in the same rows.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from uuid import UUID
+
+from db import jobs
+from db.analytics import queries as analytics
+from db.bank import queries as bank
+from db.engines import Viewer
+from db.errors import KeyReused, LeaseLost
+from domains.bank import service
+from domains.bank.errors import StatementRejected
+from domains.bank.providers.file.options import FileOptions
+from domains.bank.providers.protocol import Statement
+from domains.core.errors import IdempotencyKeyReused
+from domains.flows.held import HeldJob
+from domains.flows.refold_budgets import refold_held
+from domains.flows.services import Job, Services
+from domains.flows.uploads import drop_upload, open_upload, store_upload
+from domains.transaction import rules
+from domains.transaction.service.apply_batch import AccountBatch, Applied, apply_batch
+
+FILE = "file"
+COUNTS = ("added", "updated", "unchanged")
+#: How long a process that imports on its own holds the job: longer than the largest file takes.
+HELD_S = 120.0
+
+
+async def request_import(services: Services, viewer: Viewer, upload_id: UUID, options: FileOptions, idempotency_key: str) -> UUID:
+    """Read the upload and queue its import; answers the import's id.
+
+    Errors: UploadNotFound; StatementRejected (the file is dropped, nothing of it stays); IdempotencyKeyReused.
+    """
+    options = _in_currency(options, viewer)
+    try:
+        async with services.db.write("bank", viewer) as session:
+            before = await service.find_import_of(session, idempotency_key, upload_id, options.to_json())
+        if before is not None:
+            return before
+        filename, data = await open_upload(services, viewer, upload_id)
+        try:
+            await _parse(services, data, filename, options)
+        except StatementRejected:
+            await drop_upload(services, viewer, upload_id)
+            raise
+        async with services.db.write("bank", viewer) as session:
+            import_id, _ = await service.request_import(session, upload_id, options.to_json(), idempotency_key)
+            return import_id
+    except KeyReused as error:
+        raise IdempotencyKeyReused(field="idempotencyKey") from error
+
+
+async def import_file(services: Services, viewer: Viewer, data: bytes, filename: str, options: FileOptions) -> dict[str, int]:
+    """Import a file here and now; answers {added, updated, unchanged}. What a killed process leaves, a worker completes.
+
+    Errors: StatementRejected (nothing stays); UploadsWaiting; LeaseLost when a worker took over.
+    """
+    options = _in_currency(options, viewer)
+    await _parse(services, data, filename, options)
+    upload_id = await store_upload(services, viewer, data, filename, None)
+    async with services.db.write("bank", viewer) as session:
+        import_id, held = await service.request_import(session, upload_id, options.to_json(), str(upload_id), held_s=HELD_S)
+    if held is None:
+        raise LeaseLost(str(import_id))
+    await run_import(services, HeldJob(held, viewer), import_id)
+    async with services.db.read("bank", viewer) as read:
+        row = await read.row(bank.imports_by_id(COUNTS), keys=[import_id])
+    return {name: row[name] for name in COUNTS} if row is not None else {}
+
+
+async def run_import(services: Services, job: Job, import_id: UUID) -> None:
+    """The job `bank.import`. Errors: LeaseLost; StatementImportNotFound."""
+    viewer = job.viewer
+    async with services.db.write("bank", viewer) as session:
+        found = await service.begin_import(session, import_id)
+        if found.status in (bank.DONE, bank.FAILED) or found.upload_id is None:
+            await job.finish(session)
+            return
+    try:
+        filename, data = await open_upload(services, viewer, found.upload_id)
+        statement = await _parse(services, data, filename, FileOptions.from_json(found.options))
+    except StatementRejected as refusal:
+        async with services.db.write("bank", viewer) as session:
+            await service.fail_import(session, found, refusal.code, refusal.message, services.clock.now())
+            await job.finish(session)
+        return
+    async with services.db.write("bank", viewer) as session:
+        accounts = await service.place_accounts(session, import_id, statement)
+    outcome, refold = await _apply_once(services, viewer, job.id, statement.provider, accounts)
+    await refold_held(services, viewer, refold)
+    async with services.db.write("bank", viewer) as session:
+        await service.complete_import(session, found, accounts, outcome, services.clock.now())
+        await job.finish(session)
+
+
+async def take_statement(services: Services, viewer: Viewer, statement: Statement) -> Applied:
+    """The steps of an import for a statement that is at hand, without a job: run again, it changes nothing."""
+    async with services.db.write("bank", viewer) as session:
+        accounts = await service.place_accounts(session, None, statement)
+    merchants = await known_merchants(services, viewer, accounts)
+    async with services.db.write("transaction", viewer) as session:
+        applied = await apply_batch(session, _batches(statement.provider, accounts), merchants)
+    await refold_held(services, viewer, applied.refold)
+    async with services.db.write("bank", viewer) as session:
+        await service.store_balances(session, accounts, services.clock.now())
+    return applied
+
+
+async def known_merchants(
+    services: Services, viewer: Viewer, accounts: Sequence[service.PlacedAccount]
+) -> dict[str, rules.MerchantCategory]:
+    """What is known in general of the merchants that these accounts' rows name."""
+    names = {
+        rules.normalise_merchant(merchant)
+        for account in accounts
+        for row in account.statement.transactions
+        if (merchant := rules.clean_merchant(row.description, row.merchant_name)) is not None
+    }
+    async with services.db.read("analytics", viewer) as read:
+        rows = await read.rows(analytics.merchants_by_name(), keys=sorted(names))
+    return {row.merchant_name: rules.MerchantCategory(row.category, row.category_detailed, row.confidence) for row in rows}
+
+
+async def _apply_once(
+    services: Services, viewer: Viewer, job_id: UUID, provider: str, accounts: Sequence[service.PlacedAccount]
+) -> tuple[dict[str, int], jobs.Claim | None]:
+    """Apply the rows unless an earlier run of this job has; answers what that came to either way."""
+    merchants = await known_merchants(services, viewer, accounts)
+    async with services.db.write("transaction", viewer) as session:
+        if await jobs.applied(session, job_id):
+            return await jobs.find_outcome(session, job_id) or {}, None
+        applied = await apply_batch(session, _batches(provider, accounts), merchants)
+        await jobs.record_outcome(session, job_id, applied.as_outcome())
+    return applied.as_outcome(), applied.refold
+
+
+def _batches(provider: str, accounts: Sequence[service.PlacedAccount]) -> list[AccountBatch]:
+    return [AccountBatch(each.account_id, each.statement.account_type, provider, each.statement.transactions) for each in accounts]
+
+
+async def _parse(services: Services, data: bytes, filename: str, options: FileOptions) -> Statement:
+    """Off the event loop: a large file takes a while."""
+    return await asyncio.to_thread(services.statements[FILE].parse, data, filename, options)
+
+
+def _in_currency(options: FileOptions, viewer: Viewer) -> FileOptions:
+    """Amounts for which neither the file nor the options name a currency are in the owner's, now and in every later run."""
+    return replace(options, currency=options.currency or viewer.currency)

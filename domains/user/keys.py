@@ -1,0 +1,139 @@
+"""The keys under everything that is encrypted: one data key per user, wrapped by a key of the operator's ring.
+
+AES-256-GCM. A ciphertext is `1 | nonce (12) | sealed`; a wrapped data key is `1 | length of key id | key id | nonce | sealed`,
+so that a ring can hold old keys beside the one that wraps now. What is sealed is bound to its table, column and user:
+moved elsewhere it does not open. Destroying a user's row of `user_keys` makes everything sealed for them unreadable.
+"""
+
+import base64
+import os
+import time
+from collections import OrderedDict
+from collections.abc import Mapping
+from uuid import UUID
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from db.engines import Db, Viewer
+from db.user import queries
+from domains.core.cipher import DecryptionFailed
+
+FORMAT = b"\x01"
+NONCE_BYTES = 12
+KEY_BYTES = 32
+#: Unwrapped keys kept in memory, and for how long: an erased user's key lives no longer than this.
+KEPT = 1_000
+KEPT_S = 60.0
+
+
+class KeyringInvalid(ValueError):
+    """The ring's text is not `id:base64(32 bytes)[,id:base64(32 bytes)...]`."""
+
+
+class KeyRing:
+    """The operator's keys by id. The first one wraps; all of them unwrap."""
+
+    def __init__(self, keys: Mapping[str, bytes]) -> None:
+        if not keys or any(len(key) != KEY_BYTES or not 0 < len(name.encode()) <= 100 for name, key in keys.items()):
+            raise KeyringInvalid("a key ring needs at least one key of 32 bytes, each with an id of 1 to 100 bytes")
+        self._keys = dict(keys)
+        self.current = next(iter(self._keys))
+
+    @classmethod
+    def from_text(cls, text: str) -> "KeyRing":
+        """Parse `id:base64,id:base64`. Errors: KeyringInvalid, which never quotes the text."""
+        keys: dict[str, bytes] = {}
+        for place, part in enumerate(text.split(","), start=1):
+            name, _, encoded = part.strip().partition(":")
+            try:
+                keys[name] = base64.b64decode(encoded, validate=True)
+            except ValueError as error:
+                raise KeyringInvalid(f"key {place} of the ring is not base64") from error
+        return cls(keys)
+
+    def wrap(self, data_key: bytes, user_id: UUID) -> bytes:
+        name = self.current.encode()
+        sealed = _seal(self._keys[self.current], data_key, _wrap_place(user_id))
+        return FORMAT + bytes([len(name)]) + name + sealed
+
+    def unwrap(self, wrapped: bytes, user_id: UUID) -> bytes:
+        """Errors: DecryptionFailed, also for a key that is no longer on the ring."""
+        if wrapped[:1] != FORMAT or len(wrapped) < 2:
+            raise DecryptionFailed("a wrapped key of an unknown format")
+        end = 2 + wrapped[1]
+        key = self._keys.get(wrapped[2:end].decode(errors="replace"))
+        if key is None:
+            raise DecryptionFailed("the key ring lacks the key that wraps this user's data key")
+        return _open(key, wrapped[end:], _wrap_place(user_id))
+
+
+def generate_key() -> str:
+    """A new ring entry, as `id:base64`."""
+    return f"k{int(time.time())}:{base64.b64encode(os.urandom(KEY_BYTES)).decode()}"
+
+
+class UserCipher:
+    """The `Cipher` of the application: makes a user's data key on first use and keeps unwrapped ones for a minute."""
+
+    def __init__(self, db: Db, ring: KeyRing) -> None:
+        self._db = db
+        self._ring = ring
+        self._kept: OrderedDict[UUID, tuple[float, bytes]] = OrderedDict()
+
+    async def encrypt(self, user_id: UUID, table: str, column: str, plain: bytes) -> bytes:
+        key = await self._data_key(user_id, make=True)
+        return FORMAT + _seal(key, plain, _place(user_id, table, column))
+
+    async def decrypt(self, user_id: UUID, table: str, column: str, ciphertext: bytes) -> bytes:
+        if ciphertext[:1] != FORMAT:
+            raise DecryptionFailed("a ciphertext of an unknown format")
+        key = await self._data_key(user_id, make=False)
+        return _open(key, ciphertext[1:], _place(user_id, table, column))
+
+    async def _data_key(self, user_id: UUID, *, make: bool) -> bytes:
+        kept = self._kept.get(user_id)
+        if kept is not None and kept[0] > time.monotonic():
+            return kept[1]
+        viewer = Viewer(user_id)
+        async with self._db.read("user", viewer) as read:
+            wrapped = await read.value(queries.wrapped_key())
+        if wrapped is None:
+            if not make:
+                raise DecryptionFailed("the user has no data key")
+            wrapped = await self._make(viewer)
+        key = self._ring.unwrap(wrapped, user_id)
+        self._keep(user_id, key)
+        return key
+
+    async def _make(self, viewer: Viewer) -> bytes:
+        """A data key for the user; when two make one at once, the first one's is both's."""
+        wrapped = self._ring.wrap(AESGCM.generate_key(bit_length=8 * KEY_BYTES), viewer.user_id)
+        async with self._db.write("user", viewer) as session:
+            return await queries.add_wrapped_key(session, wrapped, self._ring.current)
+
+    def _keep(self, user_id: UUID, key: bytes) -> None:
+        self._kept[user_id] = (time.monotonic() + KEPT_S, key)
+        self._kept.move_to_end(user_id)
+        while len(self._kept) > KEPT:
+            self._kept.popitem(last=False)
+
+
+def _seal(key: bytes, plain: bytes, place: bytes) -> bytes:
+    nonce = os.urandom(NONCE_BYTES)
+    return nonce + AESGCM(key).encrypt(nonce, plain, place)
+
+
+def _open(key: bytes, sealed: bytes, place: bytes) -> bytes:
+    try:
+        return AESGCM(key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], place)
+    except (InvalidTag, ValueError) as error:
+        raise DecryptionFailed("damaged, or sealed for another place") from error
+
+
+def _place(user_id: UUID, table: str, column: str) -> bytes:
+    return f"{table}|{column}|{user_id}".encode()
+
+
+def _wrap_place(user_id: UUID) -> bytes:
+    return _place(user_id, "user_keys", "wrapped_key")
