@@ -72,6 +72,8 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65535)
     allowed_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)] = ()
+    #: Addresses whose X-Forwarded-For is believed.
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)] = ()
     graphiql: bool = False
     access_token_ttl_s: int = Field(default=12 * 3600, ge=60, le=90 * 86400)
     #: Connections to Postgres per DSN and process.

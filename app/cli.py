@@ -1,0 +1,157 @@
+"""The `florin` command. What a command needs is imported when it runs: `--help` answers at once."""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.console import Steps, complain, say
+from app.errors import OperatorError
+
+if TYPE_CHECKING:
+    from app.place import Place
+
+cli = typer.Typer(
+    name="florin",
+    help="Florin: a personal-finance backend that you run yourself.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Data = Annotated[Path, typer.Option("--data", envvar="FLORIN_DATA", metavar="DIR", help="Folder of the embedded servers.")]
+Host = Annotated[str, typer.Option("--host", envvar="FLORIN_HOST", help="Address to listen on.")]
+Port = Annotated[int, typer.Option("--port", envvar="FLORIN_PORT", min=1, max=65535, help="Port to listen on.")]
+DATA = Path(".florin")
+
+
+@cli.command()
+def run(
+    data: Data = DATA,
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    demo: Annotated[bool, typer.Option("--demo/--no-demo", help="Whether to make the demo's users.")] = True,
+) -> None:
+    """Run everything on this machine: database, API and worker, with a demo to try. Ctrl-C stops all of it."""
+    from app.supervisor import run
+
+    raise typer.Exit(run(data, host, port, demo=demo))
+
+
+@cli.command()
+def serve(data: Data = DATA, host: Host = "127.0.0.1", port: Port = 8000) -> None:
+    """Run one API process."""
+    from app.place import open_place
+    from app.serving import serve
+    from app.supervisor import open_port
+
+    with open_port(host, port) as listener, Steps(1) as steps, open_place(data, steps.note) as place:
+        _migrate_embedded(place, steps)
+        steps.done()
+        from app.asgi import app
+
+        serve(app, place.settings, listener)
+
+
+@cli.command()
+def worker(data: Data = DATA) -> None:
+    """Run one worker process."""
+    from app.place import open_place
+
+    with Steps(1) as steps, open_place(data, steps.note) as place:
+        _migrate_embedded(place, steps)
+        steps.done()
+        from app.worker import main
+
+        raise typer.Exit(main())
+
+
+@cli.command()
+def migrate(data: Data = DATA) -> None:
+    """Bring the database to the newest schema, as its owner."""
+    from app.errors import SettingsInvalid
+    from app.place import open_place
+
+    with Steps(1) as steps, open_place(data, steps.note) as place:
+        if place.settings.database_owner_dsn is None:
+            raise SettingsInvalid("FLORIN_DATABASE_OWNER_DSN is not set.")
+        steps.step("migrating")
+        moved = place.migrate()
+    say(f"migrated: {', '.join(moved)}" if moved else "nothing to migrate")
+
+
+@cli.command()
+def seed(data: Data = DATA) -> None:
+    """Make the demo's users, with two years of what they earned and spent. Changes nothing when they are there."""
+    from app.operator import make_demo
+    from app.place import open_place
+
+    with Steps(2) as steps, open_place(data, steps.note) as place:
+        _migrate_embedded(place, steps)
+        steps.step("preparing the demo")
+        asyncio.run(make_demo(place.settings))
+    say("the demo is there")
+
+
+@cli.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, readable=True, help="OFX, QFX or CSV.")],
+    email: Annotated[str, typer.Option("--email", help="Whose statement it is.")],
+    data: Data = DATA,
+) -> None:
+    """Import a bank's statement. Importing it again adds nothing."""
+    from app.operator import import_file
+    from app.place import open_place
+
+    with Steps(2) as steps, open_place(data, steps.note) as place:
+        _migrate_embedded(place, steps)
+        steps.step(f"importing {file.name}")
+        outcome = asyncio.run(import_file(place.settings, file, email))
+    say(outcome)
+
+
+@cli.command()
+def token(
+    email: Annotated[str, typer.Argument(metavar="EMAIL", help="Whose session to open.")],
+    data: Data = DATA,
+) -> None:
+    """Print a bearer token for a user, on the machine's authority: no password is asked."""
+    from app.operator import open_session
+    from app.place import open_place
+
+    with Steps(1) as steps, open_place(data, steps.note) as place:
+        _migrate_embedded(place, steps)
+        opened = asyncio.run(open_session(place.settings, email))
+    say(opened)
+
+
+@cli.command()
+def schema() -> None:
+    """Print the GraphQL schema (SDL)."""
+    from resolvers.schema import export_sdl
+
+    sys.stdout.write(export_sdl().rstrip("\n") + "\n")
+
+
+def _migrate_embedded(place: "Place", steps: Steps) -> None:
+    """The embedded database is nobody else's to migrate; an operator's own is, with `florin migrate`."""
+    if place.embedded is not None:
+        steps.step("migrating")
+        place.migrate()
+
+
+def main() -> None:
+    """The command's entry point: what an operator can put right is one message and exit code 1."""
+    try:
+        cli()
+    except OperatorError as error:
+        complain(str(error))
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""Where this installation's data is: the operator's servers, or the embedded ones of a folder."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.embedded import Embedded
+from app.errors import ServersUnavailable
+from app.machine import Progress
+from app.settings import DOMAINS, Settings
+from domains.user.keys import generate_key
+from migrations.run import UnknownRevision, upgrade
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Settings that are complete, and the embedded servers when they are what the settings point to."""
+
+    settings: Settings
+    embedded: Embedded | None
+
+    def migrate(self) -> list[str]:
+        """Bring every domain to its newest revision; answers those that were behind. Errors: SettingsInvalid, ServersUnavailable."""
+        dsns = self.settings.dsns()
+        if dsns.owner is None:
+            return []
+        try:
+            return upgrade({domain: dsns.of(domain, "owner") for domain in DOMAINS})
+        except UnknownRevision as error:
+            raise ServersUnavailable(f"The data was last used by a newer Florin: {error}.") from error
+
+
+@contextmanager
+def open_place(folder: Path, progress: Progress) -> Iterator[Place]:
+    """The place for the block. Embedded servers are joined, or started and stopped again.
+
+    What the embedded servers are reached by goes into the environment, where this process and its children read it.
+    Errors: SettingsInvalid, ServersUnavailable.
+    """
+    settings = Settings.load()
+    if settings.has_own_servers():
+        yield Place(settings, None)
+        return
+    embedded = Embedded.start(folder, progress=progress)
+    before = dict(os.environ)
+    try:
+        os.environ.update(_variables(embedded))
+        yield Place(Settings.load(), embedded)
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+        embedded.stop()
+
+
+def _variables(embedded: Embedded) -> dict[str, str]:
+    dsns = embedded.dsns
+    variables = {
+        "FLORIN_DATABASE_DSN": dsns.app,
+        "FLORIN_DATABASE_SYSTEM_DSN": dsns.system,
+        "FLORIN_DATABASE_OWNER_DSN": dsns.owner or "",
+        "FLORIN_REDIS_DSN": embedded.redis_dsn,
+    }
+    if "FLORIN_KEYRING" not in os.environ:
+        variables["FLORIN_KEYRING"] = keep_keyring(embedded.folder / "keyring")
+    return variables
+
+
+def keep_keyring(path: Path) -> str:
+    """The ring in this file, made on first use and readable by this account only. Losing it loses what is encrypted with it."""
+    if not path.exists():
+        draft = path.with_name(f"keyring.{os.getpid()}")
+        with open(draft, "x", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+            file.write(generate_key() + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileExistsError):
+            os.link(draft, path)  # of two at once the first one's ring is both's
+        draft.unlink()
+    return path.read_text().strip()
