@@ -39,7 +39,8 @@ class RedisConnections:
 
     def subscriber(self) -> "redis.client.PubSub":
         """A connection of its own for subscriptions; it waits for messages without a time-out."""
-        client = redis.Redis.from_url(self.dsn, socket_connect_timeout=COMMAND_TIMEOUT_S, socket_keepalive=True, health_check_interval=15)
+        over_tcp = {} if self.dsn.startswith("unix:") else {"socket_keepalive": True}
+        client = redis.Redis.from_url(self.dsn, socket_connect_timeout=COMMAND_TIMEOUT_S, health_check_interval=15, **over_tcp)
         pubsub: redis.client.PubSub = client.pubsub(ignore_subscribe_messages=False)
         return pubsub
 
