@@ -237,6 +237,8 @@ categories = table_of(Category)
 ledgers = table_of(Ledger)
 monthly_category_summary = table_of(MonthlyCategorySummary)
 
+_GIN: Final = {"gin_pending_list_limit": 256}
+
 # Every list is one user's: each index is led by the user.
 Index("ix_transactions_user_date", transactions.c.user_id, transactions.c.transaction_date.desc(), transactions.c.id.desc())
 Index(
@@ -249,8 +251,8 @@ Index(
 Index("ix_transactions_category", transactions.c.user_id, transactions.c.effective_category, transactions.c.transaction_date.desc())
 Index("ix_transactions_amount", transactions.c.user_id, transactions.c.amount, transactions.c.id)
 Index("ix_transactions_pending", transactions.c.user_id, transactions.c.transaction_date.desc(), postgresql_where=transactions.c.is_pending)
-Index("ix_transactions_search", transactions.c.user_id, text_search(transactions), postgresql_using="gin")
-Index("ix_transactions_tags", transactions.c.user_id, transactions.c.tags, postgresql_using="gin")
+Index("ix_transactions_search", transactions.c.user_id, text_search(transactions), postgresql_using="gin", postgresql_with=_GIN)
+Index("ix_transactions_tags", transactions.c.user_id, transactions.c.tags, postgresql_using="gin", postgresql_with=_GIN)
 
 #: What the application's role may change of a transaction; the rest identifies the row and says whose it is.
 MUTABLE_COLUMNS: Final = tuple(
