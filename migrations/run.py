@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import asyncpg
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parent
 FILE_NAME = re.compile(r"(?P<revision>[a-z]+_\d{4})_\w+\.py")
+
+_ALEMBIC = Lock()
 
 Owner = str | Mapping[str, str]
 
@@ -112,6 +115,16 @@ def _by_dsn(owner: Owner, domains: Sequence[str]) -> dict[str, list[str]]:
 
 
 async def _with_alembic(dsn: str, domains: Sequence[str], work: Callable[["Config"], None]) -> None:
+    """Alembic's context belongs to the process: on a thread and a loop of its own, one at a time."""
+
+    def alone() -> None:
+        with _ALEMBIC:
+            asyncio.run(_run(dsn, domains, work))
+
+    await asyncio.to_thread(alone)
+
+
+async def _run(dsn: str, domains: Sequence[str], work: Callable[["Config"], None]) -> None:
     from alembic.config import Config
     from sqlalchemy.ext.asyncio import create_async_engine
     from sqlalchemy.pool import NullPool
