@@ -16,6 +16,7 @@ class Steps:
         self._total = total
         self._bar: Progress | None = None
         self._task = TaskID(0)
+        self._last = ""
         if self._console.is_terminal:
             columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=24), TimeElapsedColumn())
             self._bar = Progress(*columns, console=self._console, transient=True)
@@ -50,6 +51,9 @@ class Steps:
             self._bar.update(self._task, description=text)
 
     def _line(self, text: str) -> None:
+        if text == self._last:
+            return
+        self._last = text
         sys.stderr.write(f"florin: {text}\n")
         sys.stderr.flush()
 

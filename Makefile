@@ -1,0 +1,65 @@
+# Every verb of the repository. `make help` lists them. Needs Python 3.11 or 3.12 and make; everything else comes in .venv.
+#   PYTHON=/path/to/python3.12   which Python makes .venv
+#   ARGS="--port 9000"           for the command behind the verb
+
+SHELL := /bin/sh
+VENV  := .venv
+BIN   := $(VENV)/bin
+ARGS  ?=
+PYTHON ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run setup test lint fmt typecheck bench conformance schema migrate lock run-deps dev-deps
+
+help: ## List the verbs
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: run-deps ## Run everything on this machine, with a demo: ready in seconds; Ctrl-C stops it
+	@exec $(BIN)/florin run $(ARGS)
+
+setup: dev-deps ## Install everything, for work on Florin itself
+
+test: dev-deps ## Run the whole suite on servers of its own
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: dev-deps ## Style, types, who may import whom, and that graphql/schema.graphql is the schema
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/florin schema | diff -u graphql/schema.graphql - || { echo "graphql/schema.graphql is not the schema: run \`make schema\`" >&2; exit 1; }
+
+fmt: dev-deps ## Format the code and mend what can be mended
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+typecheck: dev-deps ## Check the types
+	$(BIN)/mypy
+
+bench: dev-deps ## Measure what we claim: one line of JSON per script
+	@set -e; for script in $$(grep -l '^if __name__ == "__main__"' bench/*.py); do \
+		name=$$(basename $$script .py); echo "== $$name" >&2; $(BIN)/python -m bench.$$name $(ARGS); \
+	done
+
+conformance: dev-deps ## Try the API with other people's clients (needs Node)
+	$(BIN)/python -m tests.conformance $(ARGS)
+
+schema: run-deps ## Write graphql/schema.graphql
+	mkdir -p graphql
+	$(BIN)/florin schema > graphql/schema.graphql.new && mv graphql/schema.graphql.new graphql/schema.graphql
+
+migrate: run-deps ## Bring the database to the newest schema
+	$(BIN)/florin migrate $(ARGS)
+
+lock: dev-deps ## Resolve the dependencies anew into the lock files
+	UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--upgrade --quiet pyproject.toml -o requirements.lock
+	UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--upgrade --quiet --constraint requirements.lock --group dev pyproject.toml -o requirements-dev.lock
+
+# What is installed is remembered by the content of what asked for it: a second `make run` installs nothing.
+run-deps:
+	@deploy/install run "$(PYTHON)"
+
+dev-deps:
+	@deploy/install dev "$(PYTHON)"
