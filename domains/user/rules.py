@@ -1,0 +1,100 @@
+"""Rules about people's accounts: addresses, passwords, settings. Pure."""
+
+import re
+import unicodedata
+from functools import cache
+from zoneinfo import available_timezones
+
+import idna
+
+from domains.core import currencies
+from domains.user.errors import CurrencyInvalid, EmailInvalid, FullNameInvalid, LocaleInvalid, PasswordTooWeak, TimeZoneInvalid
+
+EMAIL_MAX = 255
+LOCAL_PART_MAX = 64
+#: NIST SP 800-63B asks for eight characters at least and for sixty-four to be allowed; composition rules are advised against.
+PASSWORD_MIN = 10
+PASSWORD_MAX = 256
+FULL_NAME_MAX = 255
+LOCALE_MAX = 10
+
+_LOCAL_PART = re.compile(r"[^\s@\"(),:;<>\[\\\]\x00-\x1f\x7f]+")
+_LOCALE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?")
+#: Of the most used passwords, those long enough to pass otherwise.
+_MOST_USED = frozenset(
+    """
+    1234567890 0123456789 0987654321 9876543210 12345678910 123456789a 1234567891 1111111111 0000000000 1q2w3e4r5t q1w2e3r4t5
+    qwertyuiop qwerty12345 qwerty123456 asdfghjkl1 asdfghjkl; zxcvbnm123 1qaz2wsx3edc 1qazxsw23edc password12 password123
+    password1234 password12345 passwordpassword p@ssw0rd123 passw0rd123 iloveyou12 iloveyou123 iloveyou1234 letmein123 welcome123
+    welcome1234 administrator changeme123 football123 baseball123 superman123 princess123 sunshine123 michael123 liverpool1
+    basketball jordan2323 abc1234567 abcd123456 abcdef123456 abcdefghij aaaaaaaaaa unbelievable
+    """.split()
+)
+
+
+def normalise_email(text: str) -> str:
+    """The form in which two spellings of one address are equal: NFKC, case folded, the host in IDNA. Errors: EmailInvalid."""
+    email = find_email(text)
+    if email is None:
+        raise EmailInvalid(field="email")
+    return email
+
+
+def find_email(text: str) -> str | None:
+    """As `normalise_email`, or None for what is not an address."""
+    if len(text) > 2 * EMAIL_MAX:
+        return None
+    local, at, host = unicodedata.normalize("NFKC", text.strip()).casefold().rpartition("@")
+    if not at or not local or len(local) > LOCAL_PART_MAX or _LOCAL_PART.fullmatch(local) is None:
+        return None
+    if local.startswith(".") or local.endswith(".") or ".." in local or "." not in host:
+        return None
+    try:
+        domain = idna.encode(host, uts46=True, std3_rules=True).decode("ascii")
+    except idna.IDNAError:
+        return None
+    email = f"{local}@{domain}"
+    return email if len(email) <= EMAIL_MAX else None
+
+
+def check_password(password: str, email_normalized: str) -> None:
+    """Long enough, not too long to hash, not the address itself, not one that everybody tries. Errors: PasswordTooWeak."""
+    if not PASSWORD_MIN <= len(unicodedata.normalize("NFKC", password)) or len(password) > PASSWORD_MAX:
+        raise PasswordTooWeak(field="password")
+    folded = password.casefold()
+    if folded in _MOST_USED or folded == email_normalized or len(set(folded)) < 4:
+        raise PasswordTooWeak(field="password")
+
+
+def clean_full_name(name: str | None) -> str | None:
+    """The name with single spaces; None for an empty one. Errors: FullNameInvalid."""
+    cleaned = " ".join((name or "").split())
+    if len(cleaned) > FULL_NAME_MAX or any(unicodedata.category(letter) in ("Cc", "Cs", "Co", "Cn") for letter in cleaned):
+        raise FullNameInvalid(field="fullName")
+    return cleaned or None
+
+
+def check_timezone(name: str) -> str:
+    """Errors: TimeZoneInvalid."""
+    if name not in _timezones():
+        raise TimeZoneInvalid(field="timezone")
+    return name
+
+
+def check_currency(code: str) -> str:
+    """Errors: CurrencyInvalid."""
+    if not currencies.is_known(code):
+        raise CurrencyInvalid(field="currency")
+    return code
+
+
+def check_locale(tag: str) -> str:
+    """Errors: LocaleInvalid."""
+    if len(tag) > LOCALE_MAX or _LOCALE.fullmatch(tag) is None:
+        raise LocaleInvalid(field="locale")
+    return tag
+
+
+@cache
+def _timezones() -> frozenset[str]:
+    return frozenset(name for name in available_timezones() if not name.startswith(("posix/", "right/")) and name != "localtime")
