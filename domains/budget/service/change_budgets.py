@@ -1,17 +1,19 @@
 """Create, change and delete budgets. Each change queues the refold that its caller runs after the commit."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from db import idempotency, jobs
 from db.budget import queries
 from db.engines import WriteSession
 from domains.budget import rules
-from domains.budget.errors import BudgetLimitReached, BudgetNotFound
+from domains.budget.errors import AmountInvalid, BudgetLimitReached, BudgetNotFound, PeriodInvalid
 from domains.budget.service.apply_fold import TOPIC
 from domains.core.changes import UNSET, Unset
+from domains.core.currencies import is_known
 from domains.core.ids import new_id
 
 REFOLD = "budget.refold"
@@ -65,7 +67,7 @@ async def create_budget(session: WriteSession, command: CreateBudget, idempotenc
 
     Errors: NameInvalid, AmountInvalid, CurrencyInvalid, PeriodInvalid, ...; BudgetLimitReached; KeyReused.
     """
-    values = rules.check_budget(command)
+    values = _checked(command)
     fingerprint = idempotency.fingerprint(command)
     answer = await idempotency.replay(session, CREATE, idempotency_key, fingerprint)
     if answer is not None:
@@ -84,7 +86,7 @@ async def update_budget(session: WriteSession, command: UpdateBudget) -> Changed
     found = await queries.lock_budgets(session, [command.budget_id])
     if not found:
         raise BudgetNotFound(field="id")
-    values = rules.check_changes(command, found[0], UNSET)
+    values = _checked_changes(command, found[0])
     if not values:
         return Changed(command.budget_id, refold=None)
     version = await queries.change_budget(session, command.budget_id, values)
@@ -98,6 +100,32 @@ async def delete_budget(session: WriteSession, budget_id: UUID) -> None:
         raise BudgetNotFound(field="id")
     version = await queries.delete_budget(session, budget_id)
     session.publish(TOPIC, budget_id, version)
+
+
+def _checked(command: CreateBudget) -> dict[str, Any]:
+    """The columns of a new budget."""
+    if command.period not in rules.PERIODS:
+        raise PeriodInvalid(field="period")
+    if not is_known(command.currency):
+        raise AmountInvalid("A currency is a code of ISO 4217, such as EUR.", field="currency")
+    rules.check_dates(command.start_date, command.end_date)
+    rules.check_looks(command.notes, command.color, command.icon)
+    values = asdict(command)
+    return {**values, "name": rules.check_name(command.name), "amount": rules.check_amount(command.amount, command.currency)}
+
+
+def _checked_changes(command: UpdateBudget, budget: queries.LockedBudget) -> dict[str, Any]:
+    """The columns that change, checked together with those that stay."""
+    given = {name: value for name, value in asdict(command).items() if value is not UNSET and name != "budget_id"}
+    if "period" in given and given["period"] not in rules.PERIODS:
+        raise PeriodInvalid(field="period")
+    rules.check_dates(given.get("start_date", budget.start_date), given.get("end_date", budget.end_date))
+    rules.check_looks(given.get("notes"), given.get("color"), given.get("icon"))
+    if "name" in given:
+        given["name"] = rules.check_name(given["name"])
+    if "amount" in given:
+        given["amount"] = rules.check_amount(given["amount"], budget.currency)
+    return given
 
 
 async def _refold(session: WriteSession) -> jobs.Claim | None:

@@ -1,0 +1,156 @@
+"""Rules of budgets and goals: periods, and the figures of a period. Pure; the day is always an argument."""
+
+import re
+import unicodedata
+from calendar import monthrange
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Final
+
+from domains.budget.errors import AmountInvalid, LooksInvalid, NameInvalid, PeriodInvalid
+from domains.core import money
+
+NAME_MAX: Final = 255
+NOTES_MAX: Final = 2_000
+ICON_MAX: Final = 50
+FIRST_DAY: Final = date(1970, 1, 1)
+LAST_DAY: Final = date(2199, 12, 31)
+
+_DAYS: Final = {"weekly": 7, "biweekly": 14}
+_MONTHS: Final = {"monthly": 1, "quarterly": 3, "yearly": 12}
+PERIODS: Final = (*_DAYS, *_MONTHS)
+_COLOR: Final = re.compile(r"#[0-9a-f]{6}")
+_HUNDREDTH: Final = Decimal("0.01")
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """Local dates, half-open: from `start` until before `end`."""
+
+    start: date
+    end: date
+
+    @property
+    def days(self) -> int:
+        return (self.end - self.start).days
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What a period comes to. Amounts have the digits of their currency; `percentage_used` is None where nothing is allowed."""
+
+    remaining: Decimal
+    percentage_used: Decimal | None
+    is_exceeded: bool
+    daily_average: Decimal
+    projected_end: Decimal
+
+
+def period_containing(kind: str, starts_on: date, ends_on: date | None, day: date) -> Period | None:
+    """The period of a budget that holds the day; None before the first one and after the last day, `ends_on` (inclusive).
+
+    Periods are counted from `starts_on`. Those of months begin on its day of the month, or on the last day of a shorter month:
+    from 31 January they begin on 28 or 29 February, 31 March, 30 April. The last one is cut at `ends_on`.
+    """
+    if day < starts_on or (ends_on is not None and day > ends_on):
+        return None
+    if kind in _DAYS:
+        start = starts_on + timedelta(days=(day - starts_on).days // _DAYS[kind] * _DAYS[kind])
+        end = start + timedelta(days=_DAYS[kind])
+    else:
+        step = _MONTHS[kind]
+        count = (12 * (day.year - starts_on.year) + day.month - starts_on.month) // step
+        if add_months(starts_on, count * step) > day:
+            count -= 1
+        start, end = add_months(starts_on, count * step), add_months(starts_on, (count + 1) * step)
+    return Period(start, end if ends_on is None else min(end, ends_on + timedelta(days=1)))
+
+
+def add_months(day: date, months: int) -> date:
+    """The same day of the month so many months on, or that month's last day."""
+    year, month = divmod(12 * day.year + day.month - 1 + months, 12)
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
+
+
+def utilization(*, amount: Decimal, spent: Decimal, pending: Decimal, period: Period, today: date, currency: str) -> Figures:
+    """The figures of a period as of today, who may be outside it.
+
+    remaining counts what has posted, not what is `pending`; projected_end is what will have been spent at this pace,
+    with what is pending on top, and never less than what has been spent.
+    """
+    elapsed = min(max((today - period.start).days + 1, 1), period.days)
+    average = spent / elapsed
+    projected = max(average * period.days, spent) + max(pending, money.ZERO)
+    return Figures(
+        remaining=money.quantize(amount - spent, currency),
+        percentage_used=percentage(spent, amount),
+        is_exceeded=spent > amount,
+        daily_average=money.quantize(average, currency),
+        projected_end=money.quantize(projected, currency),
+    )
+
+
+def percentage(part: Decimal, whole: Decimal) -> Decimal | None:
+    """With two digits; None of nothing."""
+    return None if whole == 0 else (100 * part / whole).quantize(_HUNDREDTH, rounding=ROUND_HALF_EVEN)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a goal is. `is_on_track` is None for a goal without a date."""
+
+    percentage_complete: Decimal
+    months_remaining: int | None
+    required_monthly: Decimal | None
+    is_on_track: bool | None
+
+
+def progress(*, target: Decimal, current: Decimal, starts_on: date, ends_on: date | None, today: date, currency: str) -> Progress:
+    """A goal as of today. On track: at least the share of the time that has passed is the share that is saved."""
+    complete = percentage(current, target) if target else Decimal(100)
+    if ends_on is None:
+        return Progress(complete or Decimal(0), None, None, None)
+    missing = max(target - current, money.ZERO)
+    months = max(12 * (ends_on.year - today.year) + ends_on.month - today.month, 0)
+    passed = Decimal(min(max((today - starts_on).days, 0), max((ends_on - starts_on).days, 0)))
+    whole = Decimal(max((ends_on - starts_on).days, 1))
+    return Progress(
+        percentage_complete=complete or Decimal(0),
+        months_remaining=months,
+        required_monthly=money.quantize(missing / max(months, 1), currency),
+        is_on_track=current >= target or (today <= ends_on and current * whole >= target * passed),
+    )
+
+
+def check_name(name: str) -> str:
+    """The name with single spaces. Errors: NameInvalid."""
+    cleaned = " ".join(name.split())
+    if not 1 <= len(cleaned) <= NAME_MAX or any(unicodedata.category(letter) in ("Cc", "Cs") for letter in cleaned):
+        raise NameInvalid(field="name")
+    return cleaned
+
+
+def check_amount(amount: Decimal, currency: str, field: str = "amount") -> Decimal:
+    """Errors: AmountInvalid."""
+    if not money.fits(amount) or amount < 0 or not money.has_minor_units_of(amount, currency):
+        raise AmountInvalid(field=field)
+    return amount
+
+
+def check_dates(starts_on: date, ends_on: date | None) -> None:
+    """Errors: PeriodInvalid."""
+    if not FIRST_DAY <= starts_on <= LAST_DAY:
+        raise PeriodInvalid(field="startDate")
+    if ends_on is not None and not starts_on <= ends_on <= LAST_DAY:
+        raise PeriodInvalid(field="endDate")
+
+
+def check_looks(notes: str | None, color: str | None, icon: str | None) -> None:
+    """Errors: LooksInvalid."""
+    if notes is not None and (len(notes) > NOTES_MAX or "\x00" in notes):
+        raise LooksInvalid(field="notes")
+    if color is not None and _COLOR.fullmatch(color) is None:
+        raise LooksInvalid(field="color")
+    if icon is not None and (not 1 <= len(icon) <= ICON_MAX or not icon.isprintable()):
+        raise LooksInvalid(field="icon")
