@@ -22,7 +22,13 @@ _LOCAL_PART = re.compile(r"[^\s@\"(),:;<>\[\\\]\x00-\x1f\x7f]+")
 _LOCALE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?")
 #: Of the most used passwords, those long enough to pass otherwise.
 _MOST_USED = frozenset(
-    ["1234567890", "0123456789", "0987654321", "9876543210", "12345678910", "123456789a", "1234567891", "1111111111", "0000000000", "1q2w3e4r5t", "q1w2e3r4t5", "qwertyuiop", "qwerty12345", "qwerty123456", "asdfghjkl1", "asdfghjkl;", "zxcvbnm123", "1qaz2wsx3edc", "1qazxsw23edc", "password12", "password123", "password1234", "password12345", "passwordpassword", "p@ssw0rd123", "passw0rd123", "iloveyou12", "iloveyou123", "iloveyou1234", "letmein123", "welcome123", "welcome1234", "administrator", "changeme123", "football123", "baseball123", "superman123", "princess123", "sunshine123", "michael123", "liverpool1", "basketball", "jordan2323", "abc1234567", "abcd123456", "abcdef123456", "abcdefghij", "aaaaaaaaaa", "unbelievable"]
+    """
+    1234567890 0123456789 0987654321 9876543210 12345678910 123456789a 1234567891 1111111111 0000000000 1q2w3e4r5t
+    q1w2e3r4t5 qwertyuiop qwerty12345 qwerty123456 asdfghjkl1 asdfghjkl; zxcvbnm123 1qaz2wsx3edc 1qazxsw23edc password12
+    password123 password1234 password12345 passwordpassword p@ssw0rd123 passw0rd123 iloveyou12 iloveyou123 iloveyou1234
+    letmein123 welcome123 welcome1234 administrator changeme123 football123 baseball123 superman123 princess123 sunshine123
+    michael123 liverpool1 basketball jordan2323 abc1234567 abcd123456 abcdef123456 abcdefghij aaaaaaaaaa unbelievable
+    """.split()  # noqa: SIM905 - a list of words reads as words
 )
 
 
