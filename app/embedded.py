@@ -155,8 +155,17 @@ class Embedded:
         with _lock(self.folder / "starting.lock", fcntl.LOCK_EX):
             os.close(self._use)
             self._use = None
-            while self._keeper_lives() and not _used_by_others(path):
+            while self._keeper_lives():
+                if _used_by_others(path):
+                    self._let_keeper_live()
+                    return
                 time.sleep(POLL_S)
+
+    def _let_keeper_live(self) -> None:
+        """It is our child, and stays for others: not ours to wait for."""
+        if self._keeper is not None:
+            self._keeper.returncode = 0
+            self._keeper = None
 
     def _keeper_lives(self) -> bool:
         if self._keeper is not None:
@@ -279,7 +288,7 @@ def _plan(folder: Path, sockets: Path, account: Account | None) -> Plan:
     redis_command = [str(program), "--port", "0", "--unixsocket", f"{sockets}/redis.sock", "--unixsocketperm", "700"]
     redis_command += ["--dir", str(folder / "redis"), "--daemonize", "no", "--appendonly", "no"]
     # a snapshot keeps people signed in over a restart; its format is of the server's version, and an older one would not start on it
-    redis_command += ["--save", "300 1", "--dbfilename", f"sessions-{major}.{minor}.rdb"]
+    redis_command += ["--save", "300", "1", "--dbfilename", f"sessions-{major}.{minor}.rdb"]
     return Plan(
         servers=[
             Server(

@@ -23,6 +23,7 @@ Progress = Callable[[str], None]
 
 #: The kernel's limit for a socket's path is 108 bytes with its closing zero (104 on macOS).
 LONGEST_SOCKET_PATH = 100
+END_TIMEOUT_S = 20.0
 OLDEST_REDIS = (6, 2)
 #: Accounts that a run as root gives the servers, the first that exists. `nobody` is on every machine.
 ACCOUNTS = ("florin", "postgres", "nobody")
@@ -167,15 +168,20 @@ class ProcessId:
         now = ProcessId.of(self.pid)
         return now is not None and abs(now.started_at - self.started_at) < 1.0
 
-    def end(self, number: signal.Signals, *, timeout_s: float = 20.0) -> None:
-        """Send the signal; SIGKILL when it has not ended in time."""
+    def end(self, number: signal.Signals) -> None:
+        """Send the signal, if this is still the same process, and wait for its end."""
         with contextlib.suppress(psutil.NoSuchProcess):
             process = psutil.Process(self.pid)
-            if not self.is_alive():
-                return
-            process.send_signal(number)
-            try:
-                process.wait(timeout_s)
-            except psutil.TimeoutExpired:
-                process.kill()
-                process.wait(timeout_s)
+            if self.is_alive():
+                end(process, number)
+
+
+def end(process: psutil.Process, number: signal.Signals) -> None:
+    """Send the signal and wait; SIGKILL when the process has not ended in time."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process.send_signal(number)
+        try:
+            process.wait(END_TIMEOUT_S)
+        except psutil.TimeoutExpired:
+            process.kill()
+            process.wait(END_TIMEOUT_S)

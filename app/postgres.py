@@ -1,6 +1,5 @@
 """The Postgres of the wheel: its data folder, its command line, its signs of life."""
 
-import contextlib
 import locale
 import shutil
 import signal
@@ -13,8 +12,9 @@ import psutil
 
 from app import machine
 from app.errors import ServersUnavailable
-from app.machine import Account, ProcessId
+from app.machine import Account
 
+ORPHANS_TIMEOUT_S = 10.0
 ENVIRONMENT = {"LC_ALL": "C", "TZ": "UTC", "PATH": "/usr/bin:/bin"}
 
 #: For a few people on a small machine; what is not here is as Postgres has it (fsync and full_page_writes are on).
@@ -121,13 +121,30 @@ def _pid_file(data: Path) -> list[str]:
 def end_leftover(data: Path) -> None:
     """Stop a server that still runs on this folder, and take away the pid file of one that does not.
 
-    Postgres would refuse to start when the number in it is by now another process of the same account: common in containers.
+    Postgres would refuse to start when the number in it is by now another process of the same account, as happens in containers,
+    and while backends of a killed server still hold its memory: they notice its death by themselves, soon.
     """
-    lines = _pid_file(data)
-    if not lines:
+    if not _pid_file(data):
         return
-    with contextlib.suppress(ValueError, psutil.NoSuchProcess):
-        pid = int(lines[0])
-        if str(data) in psutil.Process(pid).cmdline() and (process := ProcessId.of(pid)):
-            process.end(signal.SIGINT)
+    postmasters = [process for process in psutil.process_iter() if str(data) in _command_line(process)]
+    for process in postmasters:
+        machine.end(process, signal.SIGINT)
+    orphans = [process for process in psutil.process_iter(["name"]) if process.info["name"] == "postgres" and _folder(process) == str(data)]
+    for process in psutil.wait_procs(orphans, timeout=ORPHANS_TIMEOUT_S)[1]:
+        process.kill()
     (data / "postmaster.pid").unlink(missing_ok=True)
+
+
+def _command_line(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
+
+
+def _folder(process: psutil.Process) -> str:
+    """Where the process is: every process of a Postgres server is in its data folder."""
+    try:
+        return process.cwd()
+    except psutil.Error:
+        return ""
