@@ -67,7 +67,7 @@ async def sign_in(services: Services, email: str, password: str, address: str | 
     async with services.db.system("user") as session:
         account = await users.find_account(session, normalized) if normalized else None
     stored = account.password_hash if account is not None and account.status == users.ACTIVE else None
-    if not await services.passwords.matches(stored, password) or account is None:
+    if not await services.passwords.matches(stored, password) or account is None or stored is None:
         raise SignInFailed
     async with services.db.system("user") as session:
         await users.record_sign_in(session, account.id, address)

@@ -8,19 +8,18 @@ from sqlalchemy import (
     ARRAY,
     Date,
     Integer,
-    Interval,
     Select,
     String,
     and_,
     any_,
     bindparam,
     case,
-    cast,
     column,
     delete,
     func,
     insert,
     literal,
+    literal_column,
     or_,
     select,
 )
@@ -50,7 +49,9 @@ async def refold_months(session: WriteSession, months: Sequence[date]) -> None:
         months=list(months),
     )
     month = func.unnest(bindparam("months", type_=ARRAY(Date))).table_valued(column("first", Date)).render_derived(name="touched")
-    in_month = and_(rows.c.transaction_date >= month.c.first, rows.c.transaction_date < month.c.first + cast("1 month", Interval))
+    in_month = and_(
+        rows.c.transaction_date >= month.c.first, rows.c.transaction_date < month.c.first + literal_column("interval '1 month'")
+    )
     frozen = select(literal(1)).where(owned(summary), summary.c.month == month.c.first, summary.c.is_frozen).exists()
     kept = select(
         literal(session.viewer.user_id),
