@@ -3,7 +3,6 @@
 Everything wrong here is a mistake of ours, found when the process starts: TypeError.
 """
 
-import dataclasses
 from typing import Any
 
 import strawberry
@@ -28,6 +27,7 @@ from resolvers.paging import PageInfo
 
 ROOTS = ("Query", "Mutation", "Subscription")
 ROOT_KEYS = (VIEWER_KEY, EVERYBODY_KEY)
+CURSOR = "Where this row stands in this order: give it as `after` to go on from here."
 #: The only column that a contributed field may read of its parent.
 ENTITY_KEY = "id"
 
@@ -135,11 +135,21 @@ def _make_connections(declarations: Declarations) -> None:
 
 
 def _connection(node: type, name: str, *, counted: bool) -> type:
-    edge = strawberry.type(dataclasses.make_dataclass(f"{name}Edge", [("node", node), ("cursor", str)]))
-    fields: list[tuple[str, Any]] = [("edges", list[edge]), ("nodes", list[node]), ("page_info", PageInfo)]  # type: ignore[valid-type]
+    edge = _described(f"{name}Edge", f"{name} at its place in a list.", node=(node, f"The {name}."), cursor=(str, CURSOR))
+    fields: dict[str, tuple[Any, str]] = {
+        "edges": (list[edge], "The page's rows with their cursors."),  # type: ignore[valid-type]
+        "nodes": (list[node], "The page's rows, for who needs no cursor per row."),  # type: ignore[valid-type]
+        "page_info": (PageInfo, "Whether there is more, and where to go on."),
+    }
     if counted:
-        fields.append(("total_count", int))
-    return strawberry.type(dataclasses.make_dataclass(f"{name}Connection", fields))
+        fields["total_count"] = (int, "How many there are under the filter, on all pages. Counted only when asked for.")
+    return _described(f"{name}Connection", f"A page of a list of {name}.", **fields)
+
+
+def _described(name: str, description: str, **fields: tuple[Any, str]) -> type:
+    body: dict[str, Any] = {field: strawberry.field(description=said) for field, (_, said) in fields.items()}
+    body["__annotations__"] = {field: kind for field, (kind, _) in fields.items()}
+    return strawberry.type(type(name, (), body), description=description)
 
 
 def _columns_of(declarations: Declarations, name: str) -> tuple[str, ...]:

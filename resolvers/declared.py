@@ -15,6 +15,7 @@ from strawberry.annotation import StrawberryAnnotation
 from strawberry.types.arguments import StrawberryArgument
 from strawberry.types.base import StrawberryList, StrawberryOptional
 from strawberry.types.field import UNRESOLVED, StrawberryField
+from strawberry.types.unset import UNSET
 
 from resolvers.ids import to_global_id
 from resolvers.loaders import Columns, get_loader
@@ -56,6 +57,13 @@ class MoneyOf:
 
 
 @dataclass(frozen=True, slots=True)
+class AmountsOf:
+    """A column that holds {currency: amount as text}, as a list of Money in its order."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Link:
     """One object (`many` false) or all objects that a loader has under the row's key column."""
 
@@ -78,7 +86,7 @@ class PageOf:
     paging: Paging
 
 
-How: TypeAlias = Column | GlobalId | MoneyOf | Link | PageOf
+How: TypeAlias = Column | GlobalId | MoneyOf | AmountsOf | Link | PageOf
 
 
 class Declarations:
@@ -146,7 +154,7 @@ class DeclaredField(StrawberryField):
 
     @property
     def is_basic_field(self) -> bool:
-        return isinstance(self.how, Column | GlobalId | MoneyOf)
+        return isinstance(self.how, Column | GlobalId | MoneyOf | AmountsOf)
 
     def __copy__(self) -> "DeclaredField":
         copied: DeclaredField = super().__copy__()
@@ -174,6 +182,8 @@ class DeclaredField(StrawberryField):
                 return to_global_id(type_name, getattr(source, name))
             case MoneyOf(amount, currency):
                 return _money(getattr(source, amount), getattr(source, currency))
+            case AmountsOf(name):
+                return [_money(amount, currency) for currency, amount in getattr(source, name).items()]
             case Link() as how:
                 return self._linked(how, source, info)
             case PageOf() as how:
@@ -228,13 +238,13 @@ def make_field(how: How | None, annotation: object, **options: Any) -> Any:
 def page_arguments(paging: Paging, filter_type: type | None) -> list[StrawberryArgument]:
     arguments = [
         _argument("first", int | None, DEFAULT_FIRST, "How many, 1 to 100."),
-        _argument("after", str | None, None, "Continue after this cursor."),
+        _argument("after", str | None, UNSET, "Continue after this cursor."),
     ]
     if filter_type is not None:
-        arguments.append(_argument("filter", filter_type | None, None, None))
+        arguments.append(_argument("filter", filter_type | None, UNSET, "Narrows the list; what is left out or null does not."))
     default = paging.default_sort
     if default is not None:
-        arguments.append(_argument("sort", type(default) | None, default, None))
+        arguments.append(_argument("sort", type(default) | None, default, "The order. A cursor is good for the order it was made in."))
     return arguments
 
 
@@ -248,6 +258,8 @@ def name_columns(made: type) -> None:
         if isinstance(field, DeclaredField):
             if field.how is None:
                 field.how = Column(field.python_name)
+            elif isinstance(field.how, AmountsOf) and not field.how.name:
+                field.how = AmountsOf(field.python_name)
             elif isinstance(field.how, MoneyOf) and not field.how.amount:
                 field.how = dataclasses.replace(field.how, amount=field.python_name)
 
@@ -255,7 +267,7 @@ def name_columns(made: type) -> None:
 def columns_read(how: How | None) -> Columns:
     """The columns of its parent's row that a field reads."""
     match how:
-        case Column(name) | GlobalId(_, name):
+        case Column(name) | GlobalId(_, name) | AmountsOf(name):
             return (name,)
         case MoneyOf(amount, currency):
             return (amount, currency)

@@ -7,6 +7,7 @@ A type and where its values come from (`resolvers/budget/types.py`):
         name = column(str)                                    # column "name" of the row
         period = column(BudgetPeriod)                         # a @strawberry.enum whose values are what the column holds
         limit = money("amount")                               # columns "amount" and "currency" -> Money
+        others = amounts()                                    # column "others" holds {currency: amount} -> [Money!]!
         closes_on = column(date | None, "end_date")           # another column name
         category = link("Category", key="category_id")        # by the entity's own loader, null when absent
         utilization = link("BudgetUtilization", key="id", loader="budget.utilization_by_budget", nullable=False)
@@ -60,6 +61,7 @@ reads in `@entity(reads=...)`), and a query with one runs on graphql-core instea
 
 from collections.abc import Callable, Mapping
 from enum import Enum
+from inspect import cleandoc
 from typing import Any, TypeVar, overload
 from uuid import UUID
 
@@ -72,6 +74,7 @@ from resolvers.declared import (
     ASSUMED_LINKS,
     EVERYBODY_KEY,
     VIEWER_KEY,
+    AmountsOf,
     Column,
     GlobalId,
     Link,
@@ -100,6 +103,7 @@ __all__ = [
     "Node",
     "Payload",
     "Sort",
+    "amounts",
     "column",
     "entity",
     "expose",
@@ -127,6 +131,11 @@ def column(annotation: Any, name: str | None = None, **options: Any) -> Any:
 def money(amount: str = "", currency: str = "currency", *, nullable: bool = False, **options: Any) -> Any:
     """Money of an amount column (or the one called like the field) and the column of its currency."""
     return make_field(MoneyOf(amount, currency), Money | None if nullable else Money, **options)
+
+
+def amounts(name: str = "", **options: Any) -> Any:
+    """A list of Money of a column (or the one called like the field) that holds {currency: amount as text}."""
+    return make_field(AmountsOf(name), list[Money], **options)
 
 
 def link(target: str, *, key: str, loader: str | None = None, nullable: bool = True, **options: Any) -> Any:
@@ -168,6 +177,8 @@ def entity(cls: Any = None, *, loader: str | None = None, key: type = UUID, read
     loader: the one of shape "one" that finds it by that id.
     key:    UUID, or str for types whose ids are text.
     reads:  columns that its plain resolvers read.
+
+    What clients read of it is `description`, else the class's docstring; for values and payloads too.
     """
     if cls is not None or loader is None:
         raise TypeError('say which loader finds it: @entity(loader="<domain>.by_id")')
@@ -176,9 +187,10 @@ def entity(cls: Any = None, *, loader: str | None = None, key: type = UUID, read
         if not issubclass(cls, Node):
             raise TypeError(f"{cls.__name__} is an entity and must derive from Node")
         name = cls.__name__
-        cls.id = make_field(GlobalId(name), strawberry.ID)
+        said = description or description_of(cls)
+        cls.id = make_field(GlobalId(name), strawberry.ID, description="The global id: opaque, and the same for ever.")
         cls.is_type_of = classmethod(_is_row_of(name))  # type: ignore[attr-defined]
-        made = strawberry.federation.type(cls, keys=["id"], description=description)
+        made = strawberry.federation.type(cls, keys=["id"], description=said)
         name_columns(made)
         declarations = current()
         declarations.add_type(cls, made)
@@ -198,9 +210,15 @@ def _is_row_of(name: str) -> Callable[[Any, Any, Any], bool]:
     return is_type_of
 
 
+def description_of(cls: type) -> str | None:
+    """The class's own docstring, as clients are shown it."""
+    own = cls.__dict__.get("__doc__")
+    return cleandoc(own) if own else None
+
+
 def value(cls: T) -> T:
     """A type without an id of its own, reached by a link or embedded in a payload."""
-    made = strawberry.type(cls)
+    made = strawberry.type(cls, description=description_of(cls))
     name_columns(made)
     current().add_type(cls, made)
     return made

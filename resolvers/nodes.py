@@ -12,7 +12,7 @@ from resolvers.loaders import get_loader
 
 @strawberry.interface(description="Something with a global id.")
 class Node:
-    id: strawberry.ID
+    id: strawberry.ID = strawberry.field(description="The global id: opaque, and the same for ever.")
 
     @classmethod
     def resolve_type(cls, row: Any, _info: Any, _abstract: Any) -> str:

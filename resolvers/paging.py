@@ -46,10 +46,10 @@ BY_ID = Sort(("id",))
 
 @strawberry.type(description="Where a page ends, and whether there is more.")
 class PageInfo:
-    has_next_page: bool
-    has_previous_page: bool
-    start_cursor: str | None
-    end_cursor: str | None
+    has_next_page: bool = strawberry.field(description="Whether rows follow this page.")
+    has_previous_page: bool = strawberry.field(description="Whether the page was asked for with `after`.")
+    start_cursor: str | None = strawberry.field(description="The first row's cursor; null on an empty page.")
+    end_cursor: str | None = strawberry.field(description="The last row's cursor, the next page's `after`; null on an empty page.")
 
 
 def read_arguments(paging: Paging, arguments: Mapping[str, Any], secret: bytes) -> Page:

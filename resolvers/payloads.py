@@ -22,16 +22,16 @@ _ALLOWED_DETAILS = (str, int, bool, date, datetime, Decimal)
 
 @strawberry.interface(description="An expected failure. `code` is permanent; `field` is the dotted path of the input at fault.")
 class Error:
-    code: str
-    message: str
-    field: str | None
+    code: str = strawberry.field(description="Permanent and in upper case: decide by this.")
+    message: str = strawberry.field(description="In English, for people; it may be reworded.")
+    field: str | None = strawberry.field(description="The dotted path of the input at fault, such as `name`; null where none is.")
 
 
 @strawberry.type
 class Payload:
     """Base of every payload: `errors` is empty when the mutation did what was asked."""
 
-    errors: list[Error] = strawberry.field(default_factory=list)
+    errors: list[Error] = strawberry.field(default_factory=list, description="Why it was not done; empty when it was.")
 
 
 _exposed: dict[type[AppError], type] = {}

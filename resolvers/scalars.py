@@ -117,8 +117,8 @@ SCALARS: dict[object, ScalarDefinition] = {
 
 @strawberry.type(description="An exact amount, written with the digits of its currency.")
 class Money:
-    amount: Decimal
-    currency: CurrencyCode
+    amount: Decimal = strawberry.field(description='As a string, such as "12.50". Never a float: add with a decimal library.')
+    currency: CurrencyCode = strawberry.field(description="What it is an amount of.")
 
 
 #: For the usual case: digits -> how many zeros end a stored amount (4 digits after the point) that needs no more.
