@@ -59,6 +59,9 @@ CURRENCY: Final = String(3)
 CATEGORY: Final = String(100)
 COLOR: Final = String(7)
 
+#: What the database makes (generated columns, `updated_at`) comes back with the statement: no entity loads it later on its own.
+MAPPER: Final[dict[str, Any]] = {"eager_defaults": True}
+
 
 def schema_of(domain: str) -> str:
     return f"{domain}_schema"

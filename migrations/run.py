@@ -1,6 +1,10 @@
 """Migrations: one history per domain, each with its version table in the domain's schema. `florin migrate` is the door.
 
 The owner's log-in goes to the server itself, not through a pooler. `owner` is one DSN for all domains, or one per domain.
+
+A new revision is a file `migrations/<domain>/versions/<domain>_<number>_<what>.py`, its revision id the first two parts, its statements
+written by hand, up and down. Whoever adds a table says who may see its rows (`migrations/ddl.py`); tests hold the result against the
+models, and fail for a table of a user that anybody else could read.
 """
 
 import asyncio

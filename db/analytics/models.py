@@ -6,11 +6,12 @@ from decimal import Decimal
 from sqlalchemy import Index, Integer, String, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from db.base import CATEGORY, CONFIDENCE, INSTANT, created_at, metadata_of, not_negative, one_of, share, table_of, updated_at, word
+from db.base import CATEGORY, CONFIDENCE, INSTANT, MAPPER, created_at, metadata_of, not_negative, one_of, share, table_of, updated_at, word
 
 
 class Base(DeclarativeBase):
     metadata = metadata_of("analytics")
+    __mapper_args__ = MAPPER
 
 
 class MerchantCategory(Base):

@@ -15,6 +15,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from db.base import (
     INSTANT,
+    MAPPER,
     counter,
     created_at,
     flag,
@@ -45,6 +46,7 @@ UPLOAD_LIMIT_BYTES: Final = 10 * 1024 * 1024
 
 class Base(DeclarativeBase):
     metadata = metadata_of("bank")
+    __mapper_args__ = MAPPER
 
 
 class BankConnection(Base):

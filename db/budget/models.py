@@ -29,6 +29,7 @@ from db.base import (
     COLOR,
     CURRENCY,
     INSTANT,
+    MAPPER,
     counter,
     created_at,
     deleted_once,
@@ -54,6 +55,7 @@ ROLLOVER_MODES: Final = ("NONE", "SURPLUS", "FULL", "CAPPED")
 
 class Base(DeclarativeBase):
     metadata = metadata_of("budget")
+    __mapper_args__ = MAPPER
 
 
 class Budget(Base):

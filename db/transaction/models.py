@@ -17,6 +17,7 @@ from sqlalchemy import (
     ColumnElement,
     Computed,
     Date,
+    FetchedValue,
     ForeignKey,
     FromClause,
     Index,
@@ -40,6 +41,7 @@ from db.base import (
     COLOR,
     CONFIDENCE,
     CURRENCY,
+    MAPPER,
     MONEY,
     counter,
     created_at,
@@ -72,6 +74,7 @@ def text_search(table: FromClause) -> ColumnElement[Any]:
 
 class Base(DeclarativeBase):
     metadata = metadata_of("transaction")
+    __mapper_args__ = MAPPER
 
 
 class Transaction(Base):
@@ -228,7 +231,7 @@ class MonthlyCategorySummary(Base):
     is_frozen: Mapped[bool] = flag()
     updated_at: Mapped[datetime] = updated_at()
 
-    __mapper_args__ = {"primary_key": [user_id, month, category, direction, currency]}  # noqa: RUF012
+    __mapper_args__ = {**MAPPER, "primary_key": [user_id, month, category, direction, currency]}  # noqa: RUF012
 
 
 transactions = table_of(Transaction)
@@ -264,10 +267,14 @@ MUTABLE_COLUMNS: Final = tuple(
 
 
 def _view_column(column: Column[Any]) -> Column[Any]:
-    default = column.computed if column.computed is not None else None
-    fetched = None if default is not None else column.server_default
-    extra: list[Any] = [Computed(default.sqltext, persisted=True)] if default is not None else []
-    return Column(column.name, column.type, *extra, primary_key=column.primary_key, nullable=column.nullable, server_default=fetched)
+    name, kind = column.name, column.type
+    if column.computed is not None:
+        return Column(name, kind, Computed(column.computed.sqltext, persisted=True), nullable=column.nullable)
+    made: dict[str, Any] = {
+        "server_default": column.server_default,
+        "server_onupdate": FetchedValue() if column.server_onupdate is not None else None,
+    }
+    return Column(name, kind, primary_key=column.primary_key, nullable=column.nullable, **made)
 
 
 #: The viewer's transactions, with the same columns: what read and write sessions select from, insert into, update and delete from.

@@ -9,6 +9,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from db.base import (
     INSTANT,
+    MAPPER,
     counter,
     created_at,
     deleted_once,
@@ -26,6 +27,7 @@ from db.base import (
 
 class Base(DeclarativeBase):
     metadata = metadata_of("user")
+    __mapper_args__ = MAPPER
 
 
 class User(Base):

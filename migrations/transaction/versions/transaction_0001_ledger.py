@@ -88,7 +88,8 @@ TRANSACTION_INDEXES = """
 
 # Statements may be older than the partitions made ahead. Whoever asks cannot make more than the sixty or so that are allowed, and
 # writes the year's bounds, not SQL. The table is made aside and attached: the transactions stay readable and writable meanwhile.
-# One lock for all years: with one per year, two who need the same two years in another order would wait for each other.
+# The lock is the one that attaching takes anyway: one for all years, as two who need the same two years in another order would wait for
+# each other; and on a table, as only that makes a session hear of the partition that the one before it has made (found by a test).
 ENSURE_PARTITION = f"""
     create function transaction_schema.ensure_partition(on_date date) returns boolean
     language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -107,7 +108,7 @@ ENSURE_PARTITION = f"""
       if to_regclass('transaction_schema.' || partition) is not null then
         return false;
       end if;
-      perform pg_advisory_xact_lock(hashtextextended('florin.transaction.partitions', 0));
+      lock table only transaction_schema.transactions in share update exclusive mode;
       if to_regclass('transaction_schema.' || partition) is not null then
         return false;
       end if;

@@ -1,0 +1,149 @@
+"""One row of a user per table, written by the superuser: whatever the application may do, the row is there."""
+
+import hashlib
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+
+from db.base import DOMAINS, schema_of
+
+NOW = datetime.now(UTC)
+MONTH = date(NOW.year, NOW.month, 1)
+
+Samples = dict[str, dict[str, Any]]
+
+
+def sample_rows(user_id: UUID) -> Samples:
+    """A row per table that holds something of a user, parents first. A new table needs one: a test counts them."""
+    connection_id, upload_id, budget_id, transaction_id, account_id = (uuid4() for _ in range(5))
+    used = {"id": uuid4(), "user_id": user_id}
+    rows: Samples = {
+        "user_schema.users": {"id": user_id, "email": f"{user_id}@example.com", "email_normalized": f"{user_id}@example.com"},
+        "user_schema.user_keys": {"user_id": user_id, "wrapped_key": b"wrapped", "key_id": "ring-1"},
+        "bank_schema.bank_connections": {"id": connection_id, "user_id": user_id, "provider": "file", "provider_item_id": "item"},
+        "bank_schema.bank_accounts": {
+            "id": account_id,
+            "connection_id": connection_id,
+            "user_id": user_id,
+            "provider_account_id": "account",
+        },
+        "bank_schema.uploads": {
+            "id": upload_id,
+            "user_id": user_id,
+            "filename": "statement.ofx",
+            "size_bytes": 9,
+            "sha256": hashlib.sha256(b"statement").hexdigest(),
+            "ciphertext": b"ciphertext",
+            "expires_at": NOW,
+        },
+        "bank_schema.statement_imports": {
+            "id": uuid4(),
+            "user_id": user_id,
+            "upload_id": upload_id,
+            "connection_id": connection_id,
+            "filename": "statement.ofx",
+        },
+        "transaction_schema.transactions": transaction(user_id, id=transaction_id, account_id=account_id),
+        "transaction_schema.transaction_keys": {
+            "user_id": user_id,
+            "account_id": account_id,
+            "provider_transaction_id": "t-1",
+            "transaction_id": transaction_id,
+            "transaction_date": MONTH,
+            "fingerprint": b"fingerprint",
+        },
+        "transaction_schema.ledgers": {"user_id": user_id, "version": 1},
+        "transaction_schema.monthly_category_summary": {
+            "user_id": user_id,
+            "month": MONTH,
+            "direction": "debit",
+            "currency": "EUR",
+            "total_amount": Decimal(10),
+            "transaction_count": 3,
+        },
+        "budget_schema.budgets": budget(user_id, id=budget_id),
+        "budget_schema.budget_utilization": {
+            "id": uuid4(),
+            "budget_id": budget_id,
+            "currency": "EUR",
+            "period_start": MONTH,
+            "period_end": date(NOW.year + 1, 1, 1),
+        },
+        "budget_schema.savings_goals": {**used, "name": "Boat", "target_amount": Decimal(1000), "currency": "EUR"},
+    }
+    for domain in DOMAINS:
+        schema = schema_of(domain)
+        rows[f"{schema}.jobs"] = {"id": uuid4(), "user_id": user_id, "topic": "probe", "key": str(uuid4())}
+        rows[f"{schema}.applied_jobs"] = {"job_id": uuid4(), "user_id": user_id}
+        key = {"user_id": user_id, "mutation": "budgetCreate", "key": "k", "fingerprint": "0" * 64, "answer": json.dumps({"id": 1})}
+        rows[f"{schema}.idempotency_keys"] = key
+    return rows
+
+
+def transaction(user_id: UUID, **values: Any) -> dict[str, Any]:
+    row = {
+        "id": uuid4(),
+        "transaction_date": MONTH,
+        "user_id": user_id,
+        "account_id": uuid4(),
+        "provider": "file",
+        "provider_transaction_id": "t-1",
+        "amount": Decimal("12.50"),
+        "direction": "debit",
+        "description": "Coffee",
+    }
+    return row | values
+
+
+def budget(user_id: UUID, **values: Any) -> dict[str, Any]:
+    row = {
+        "id": uuid4(),
+        "user_id": user_id,
+        "category": "FOOD_AND_DRINK",
+        "amount": Decimal(100),
+        "currency": "EUR",
+        "start_date": MONTH,
+    }
+    return row | values
+
+
+async def insert(connection: Any, table: str, row: Mapping[str, Any]) -> None:
+    names = ", ".join(row)
+    places = ", ".join(f"${n}" for n in range(1, len(row) + 1))
+    await connection.execute(f"insert into {table} ({names}) values ({places})", *row.values())
+
+
+async def insert_all(connection: Any, rows: Samples) -> None:
+    for table, row in rows.items():
+        await insert(connection, table, row)
+
+
+@asynccontextmanager
+async def login(dsn: str, viewer: UUID | None = None) -> AsyncIterator[Any]:
+    """A connection in a transaction that is rolled back, on behalf of the viewer if there is one."""
+    connection = await asyncpg.connect(dsn.replace("+asyncpg", "", 1))
+    transaction = connection.transaction()
+    try:
+        await transaction.start()
+        if viewer is not None:
+            await connection.execute(f"set local app.user_id = '{viewer}'")
+        yield connection
+    finally:
+        await transaction.rollback()
+        await connection.close()
+
+
+@asynccontextmanager
+async def superuser(dsn: str) -> AsyncIterator[Any]:
+    """A connection whose statements are committed one by one."""
+    connection = await asyncpg.connect(dsn.replace("+asyncpg", "", 1))
+    try:
+        yield connection
+    finally:
+        await connection.close()
