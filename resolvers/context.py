@@ -66,6 +66,12 @@ class OperationContext:
         self.loaders.clear()
         await self.reads.close()
 
+    async def start_over(self) -> None:
+        """Forget what was read after something failed: the transactions may be unusable. What could not be opened stays so."""
+        await self.loaders.stop()
+        self.loaders.clear()
+        await self.reads.abandon()
+
     async def close(self, *, failed: bool = False) -> None:
         """Stop what still loads and end the read transactions."""
         try:

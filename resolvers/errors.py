@@ -142,11 +142,12 @@ def root_cause(error: BaseException) -> BaseException:
 
 
 def present(errors: Iterable[BaseException], request_id: str, variables: Mapping[str, Any] | None = None) -> list[GraphQLFormattedError]:
-    """The `errors` of an answer. Bugs are masked here and logged, once each; see the module."""
-    return [_presented(error, request_id, variables or {}).formatted for error in errors]
+    """The `errors` of an answer. Bugs are masked here and logged, each cause once; see the module."""
+    logged: set[int] = set()
+    return [_presented(error, request_id, variables or {}, logged).formatted for error in errors]
 
 
-def _presented(error: BaseException, request_id: str, variables: Mapping[str, Any]) -> GraphQLError:
+def _presented(error: BaseException, request_id: str, variables: Mapping[str, Any], logged: set[int]) -> GraphQLError:
     located = error if isinstance(error, GraphQLError) else None
     cause = root_cause(error)
     fault = fault_of(cause)
@@ -154,7 +155,9 @@ def _presented(error: BaseException, request_id: str, variables: Mapping[str, An
         return graphql_error(fault, located)
     if located is not None and cause is located and _is_the_clients(located):
         return located
-    log.error("graphql.failed", request_id=request_id, path=located.path if located else None, **describe(cause, variables))
+    if id(cause) not in logged:
+        logged.add(id(cause))
+        log.error("graphql.failed", request_id=request_id, path=located.path if located else None, **describe(cause, variables))
     return GraphQLError(
         MASKED_MESSAGE,
         nodes=located.nodes if located else None,

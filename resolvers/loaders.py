@@ -157,12 +157,19 @@ class Reads:
 
     async def close(self, *, failed: bool = False) -> None:
         """End every transaction; afterwards `of` opens fresh ones."""
-        opened, self._open, self._refused = list(self._open.values()), {}, {}
+        self._refused = {}
+        if failed:
+            await self.abandon()
+            return
+        opened, self._open = list(self._open.values()), {}
         for read in opened:
-            if failed:
-                await read.abandon()
-            else:
-                await read.close()
+            await read.close()
+
+    async def abandon(self) -> None:
+        """Roll every transaction back, whatever its state."""
+        opened, self._open = list(self._open.values()), {}
+        for read in opened:
+            await read.abandon()
 
 
 @dataclass

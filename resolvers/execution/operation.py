@@ -19,23 +19,20 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import orjson
-import strawberry
-from graphql import (
-    DocumentNode,
-    ExecutionResult,
-    GraphQLError,
-    GraphQLSyntaxError,
-    OperationDefinitionNode,
-    get_operation_ast,
-    get_variable_values,
-    parse,
-    validate,
-)
-from graphql import execute as core_execute
-from graphql import subscribe as core_subscribe
+import structlog
+from graphql import ExecutionResult, GraphQLError, get_variable_values
+from graphql.execution.values import VariableValues
 
-from resolvers.context import OperationContext, RootRow
-from resolvers.errors import BadUserInput, Fault, MethodNotAllowed, ParseFailed, TimedOut, ValidationFailed, present
+from resolvers.context import OperationContext
+from resolvers.cost import check_cost
+from resolvers.errors import BadUserInput, Fault, MethodNotAllowed, TimedOut, graphql_error, present
+from resolvers.execution.documents import Document, DocumentRefused, Documents, Operation, with_code
+from resolvers.execution.interpret import event_stream, interpret
+from resolvers.execution.plan import Plan
+from resolvers.execution.run import Deviation, run
+from resolvers.schema import Schema
+
+log = structlog.get_logger(__name__)
 
 Answer = dict[str, Any]
 OperationType = Literal["query", "mutation", "subscription"]
@@ -70,89 +67,147 @@ class RequestRefused(Exception):
 class Prepared:
     """A request that may run: parsed, valid, its variables coerced, its cost known and within the limit."""
 
-    document: DocumentNode
-    operation: OperationDefinitionNode
-    operation_type: OperationType
-    cost: int
     request: GraphQLRequest
+    document: Document
+    operation: Operation
+    operation_type: OperationType
+    variables: VariableValues
+    cost: int
+
+
+NO_VARIABLES = VariableValues({}, {})
 
 
 class Gateway:
-    """The schema, ready to answer. Holds caches of documents and plans, no state of any request."""
+    """The schema, ready to answer. Holds caches of documents and plans, no state of any request.
 
-    def __init__(self, schema: strawberry.Schema, *, suggestions: bool = False, deadline_s: float = DEADLINE_S) -> None:
+    suggestions: whether errors may say "Did you mean"; not in public.
+    """
+
+    def __init__(self, schema: Schema, *, suggestions: bool = False, deadline_s: float = DEADLINE_S) -> None:
         self.schema = schema
-        self._core = schema._schema
         self._hide_suggestions = not suggestions
         self._deadline_s = deadline_s
+        self._documents = Documents(schema, hide_suggestions=self._hide_suggestions)
 
     def prepare(self, request: GraphQLRequest) -> Prepared:
         """Everything that can be said about a request without I/O. Errors: RequestRefused."""
         try:
-            document = parse(request.query, max_lexical_tokens=2_000)
-        except GraphQLSyntaxError as error:
-            raise RequestRefused([_coded(error, ParseFailed.code)]) from None
-        if errors := validate(self._core, document, hide_suggestions=self._hide_suggestions):
-            raise RequestRefused([_coded(error, ValidationFailed.code) for error in errors])
-        operation = get_operation_ast(document, request.operation_name)
-        if operation is None:
-            raise RequestRefused([GraphQLError("Say which operation to run.", extensions={"code": BadUserInput.code})])
-        kind: OperationType = operation.operation.value
-        if request.method == "GET" and kind != "query":
-            raise RequestRefused([GraphQLError(MethodNotAllowed.default_message, extensions={"code": MethodNotAllowed.code})], 405)
-        values = get_variable_values(self._core, operation.variable_definitions or (), dict(request.variables))
+            document = self._documents.get(request.query)
+            operation = _chosen(document, request)
+            variables = self._coerced(operation, request)
+            cost = operation.measured.cost(variables.coerced)
+            check_cost(cost)
+        except DocumentRefused as refused:
+            raise RequestRefused(refused.errors) from None
+        except MethodNotAllowed as fault:
+            raise RequestRefused([graphql_error(fault)], 405) from None
+        except Fault as fault:
+            raise RequestRefused([graphql_error(fault)]) from None
+        return Prepared(request, document, operation, operation.definition.operation.value, variables, cost)
+
+    def _coerced(self, operation: Operation, request: GraphQLRequest) -> VariableValues:
+        declared = operation.definition.variable_definitions
+        if not declared:
+            return NO_VARIABLES
+        values = get_variable_values(
+            self.schema._schema, declared, dict(request.variables), max_errors=20, hide_suggestions=self._hide_suggestions
+        )
         if isinstance(values, list):
-            raise RequestRefused([_coded(error, BadUserInput.code) for error in values])
-        return Prepared(document, operation, kind, 1, request)
+            raise RequestRefused([with_code(error, BadUserInput.code) for error in values])
+        return values
 
     async def execute(self, prepared: Prepared, context: OperationContext, throttle: Mapping[str, Any] | None = None) -> Answer:
         """Run a query or a mutation. `throttle` is reported beside the cost (what the viewer's bucket still holds)."""
-        try:
-            async with asyncio.timeout(self._deadline_s):
-                result = core_execute(
-                    self._core,
-                    prepared.document,
-                    RootRow(context),
-                    context,
-                    variable_values=dict(prepared.request.variables),
-                    operation_name=prepared.request.operation_name,
-                )
-                if not isinstance(result, ExecutionResult):
-                    result = await result
-        except TimeoutError:
-            result = ExecutionResult(None, [GraphQLError("", original_error=TimedOut())])
-        return self._answer(prepared, context, result, throttle)
+        return await self._within_deadline(self._execute, prepared, context, throttle)
 
     async def subscribe(
         self, prepared: Prepared, context: OperationContext, throttle: Mapping[str, Any] | None = None
     ) -> AsyncIterator[Answer]:
         """Run a subscription: an answer per event, each with its own deadline, until the client closes the iterator."""
-        stream = core_subscribe(
-            self._core,
-            prepared.document,
-            context_value=context,
-            variable_values=dict(prepared.request.variables),
-            operation_name=prepared.request.operation_name,
-        )
-        if isinstance(stream, Awaitable):
-            stream = await stream
+        stream = await event_stream(self.schema, prepared, context, hide_suggestions=self._hide_suggestions)
         if isinstance(stream, ExecutionResult):
-            yield self._answer(prepared, context, stream, throttle)
+            yield _answer(prepared, context, stream, throttle)
             return
-        async for result in stream:
-            yield self._answer(prepared, context, result, throttle)
+        try:
+            while True:
+                try:
+                    payload = await anext(stream)
+                except StopAsyncIteration:
+                    return
+                except Exception as error:  # noqa: BLE001 - the outermost frame of the source: told, then the stream ends
+                    yield _answer(prepared, context, ExecutionResult(None, [_wrapped(error)]), throttle)
+                    return
+                async with context.fresh() as event_context:
+                    answer = await self._within_deadline(self._execute, prepared, event_context, throttle, payload)
+                yield answer
+        finally:
+            await stream.aclose()
+
+    async def _within_deadline(
+        self,
+        work: Callable[[Prepared, OperationContext, object | None], Awaitable[ExecutionResult]],
+        prepared: Prepared,
+        context: OperationContext,
+        throttle: Mapping[str, Any] | None,
+        payload: object | None = None,
+    ) -> Answer:
+        deadline = asyncio.timeout(self._deadline_s)
+        try:
+            async with deadline:
+                result = await work(prepared, context, payload)
+        except TimeoutError as error:
+            result = ExecutionResult(None, [_wrapped(TimedOut() if deadline.expired() else error)])
+        except Exception as error:  # noqa: BLE001 - the outermost frame of an operation: masked and logged by present()
+            result = ExecutionResult(None, [_wrapped(error)])
+        return _answer(prepared, context, result, throttle)
+
+    async def _execute(self, prepared: Prepared, context: OperationContext, payload: object | None) -> ExecutionResult:
+        plan = self._plan(prepared, context)
+        if plan is not None:
+            try:
+                return ExecutionResult(await run(self.schema, plan, context, prepared.variables, payload), None)
+            except Deviation as reason:
+                log.info("graphql.deviated", request_id=context.request_id, reason=str(reason))
+                await context.start_over()
+        return await interpret(self.schema, prepared, context, payload, hide_suggestions=self._hide_suggestions)
+
+    def _plan(self, prepared: Prepared, context: OperationContext) -> Plan | None:
+        if prepared.operation_type == "mutation":
+            return None
+        plan = prepared.operation.plan(self.schema, prepared.variables)
+        if plan is None or (plan.needs_viewer and context.viewer is None):
+            return None
+        return plan
 
     def refusal(self, error: Exception, request_id: str) -> Answer:
         """The answer to a request that was refused (RequestRefused, a Fault), or that failed before its execution."""
         errors = error.errors if isinstance(error, RequestRefused) else [error]
         return {"errors": present(errors, request_id)}
 
-    def _answer(self, prepared: Prepared, context: OperationContext, result: ExecutionResult, throttle: Mapping[str, Any] | None) -> Answer:
-        answer: Answer = {"data": result.data}
-        if result.errors:
-            answer["errors"] = present(result.errors, context.request_id, prepared.request.variables)
-        answer["extensions"] = {"cost": {"requested": prepared.cost, **(throttle or {})}}
-        return answer
+
+def _chosen(document: Document, request: GraphQLRequest) -> Operation:
+    """The operation to run. Errors: BadUserInput, MethodNotAllowed."""
+    operation = document.operation(request.operation_name)
+    if operation is None:
+        if request.operation_name is not None:
+            raise BadUserInput("The document has no operation of that name.")
+        raise BadUserInput("Say which of the document's operations to run.")
+    if request.method == "GET" and operation.definition.operation.value != "query":
+        raise MethodNotAllowed
+    return operation
+
+
+def _wrapped(error: Exception) -> GraphQLError:
+    return error if isinstance(error, GraphQLError) else GraphQLError(str(error), original_error=error)
+
+
+def _answer(prepared: Prepared, context: OperationContext, result: ExecutionResult, throttle: Mapping[str, Any] | None) -> Answer:
+    answer: Answer = {"data": result.data}
+    if result.errors:
+        answer["errors"] = present(result.errors, context.request_id, prepared.request.variables)
+    answer["extensions"] = {"cost": {"requested": prepared.cost, **(throttle or {})}}
+    return answer
 
 
 async def answer(
@@ -174,9 +229,3 @@ async def answer(
 def encode(answer: Answer) -> bytes:
     """The answer as JSON; dates and instants in it are written as `YYYY-MM-DD` and RFC 3339 with Z."""
     return orjson.dumps(answer, option=orjson.OPT_UTC_Z)
-
-
-def _coded(error: GraphQLError, code: str) -> GraphQLError:
-    return GraphQLError(
-        error.message, nodes=error.nodes, source=error.source, positions=error.positions, path=error.path, extensions={"code": code}
-    )

@@ -1,0 +1,142 @@
+"""Documents that were parsed, validated and measured before, with the plans of their operations."""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import structlog
+from graphql import (
+    DocumentNode,
+    FragmentDefinitionNode,
+    GraphQLError,
+    GraphQLSyntaxError,
+    OperationDefinitionNode,
+    parse,
+    validate,
+)
+from graphql.execution.values import VariableValues
+from graphql.validation import recommended_rules, specified_rules
+
+from resolvers.cost import MAX_TOKENS, Measured, check_shape, measure
+from resolvers.errors import ParseFailed, ValidationFailed
+from resolvers.execution.plan import Plan, Unplannable
+from resolvers.execution.planner import make_plan
+from resolvers.execution.selection import condition_variables
+from resolvers.schema import Schema
+
+log = structlog.get_logger(__name__)
+
+#: Documents kept, and their characters together: a parsed document takes some hundred times its text.
+KEPT_DOCUMENTS = 1_000
+KEPT_CHARACTERS = 400_000
+MAX_CHARACTERS = 256 * 1024
+#: Plans kept per operation: one per combination of the values that @skip and @include look at.
+KEPT_VARIANTS = 16
+
+RULES = (*specified_rules, *(rule for rule in recommended_rules if rule not in specified_rules))
+
+
+class DocumentRefused(Exception):
+    """The document is not GraphQL, or not of this schema. Carries the errors, each with its code."""
+
+    def __init__(self, errors: list[GraphQLError]) -> None:
+        self.errors = errors
+        super().__init__(errors[0].message)
+
+
+@dataclass(eq=False, slots=True)
+class Operation:
+    """One operation of a document, measured; its plans come as they are needed."""
+
+    definition: OperationDefinitionNode
+    fragments: Mapping[str, FragmentDefinitionNode]
+    measured: Measured
+    conditions: tuple[str, ...]
+    plans: dict[tuple[object, ...], Plan | None] = field(default_factory=dict)
+
+    def plan(self, schema: Schema, variables: VariableValues) -> Plan | None:
+        """The plan for these variables, or None where graphql-core has to run it."""
+        coerced = variables.coerced
+        variant = tuple(coerced.get(name) for name in self.conditions)
+        if variant not in self.plans:
+            if len(self.plans) >= KEPT_VARIANTS:
+                self.plans.clear()
+            self.plans[variant] = self._make(schema, dict(zip(self.conditions, variant, strict=True)))
+        return self.plans[variant]
+
+    def _make(self, schema: Schema, decided: dict[str, object]) -> Plan | None:
+        flags = {name: value for name, value in decided.items() if isinstance(value, bool)}
+        try:
+            return make_plan(schema, self.definition, self.fragments, flags)
+        except Unplannable as reason:
+            log.debug("graphql.not_planned", reason=str(reason))
+            return None
+
+
+@dataclass(eq=False, slots=True)
+class Document:
+    """A valid document."""
+
+    node: DocumentNode
+    operations: dict[str | None, Operation]
+
+    def operation(self, name: str | None) -> Operation | None:
+        """The named operation, or the only one."""
+        if name is not None:
+            return self.operations.get(name)
+        return next(iter(self.operations.values())) if len(self.operations) == 1 else None
+
+
+class Documents:
+    """The most recently used documents, by their text."""
+
+    def __init__(self, schema: Schema, *, hide_suggestions: bool) -> None:
+        self._schema = schema
+        self._hide_suggestions = hide_suggestions
+        self._kept: OrderedDict[str, Document] = OrderedDict()
+        self._characters = 0
+
+    def get(self, text: str) -> Document:
+        """The document of this text. Errors: DocumentRefused, CostLimitExceeded."""
+        document = self._kept.get(text)
+        if document is not None:
+            self._kept.move_to_end(text)
+            return document
+        document = self._read(text)
+        self._keep(text, document)
+        return document
+
+    def _keep(self, text: str, document: Document) -> None:
+        if len(text) > KEPT_CHARACTERS // 4:
+            return
+        self._kept[text] = document
+        self._characters += len(text)
+        while len(self._kept) > KEPT_DOCUMENTS or self._characters > KEPT_CHARACTERS:
+            oldest, _ = self._kept.popitem(last=False)
+            self._characters -= len(oldest)
+
+    def _read(self, text: str) -> Document:
+        core = self._schema._schema
+        try:
+            node = parse(text, max_lexical_tokens=MAX_TOKENS, max_source_length=MAX_CHARACTERS)
+        except GraphQLSyntaxError as error:
+            raise DocumentRefused([with_code(error, ParseFailed.code)]) from None
+        check_shape(node)
+        errors = validate(core, node, RULES, hide_suggestions=self._hide_suggestions)
+        if errors:
+            raise DocumentRefused([with_code(error, ValidationFailed.code) for error in errors])
+        fragments = {each.name.value: each for each in node.definitions if isinstance(each, FragmentDefinitionNode)}
+        conditions = condition_variables(node.definitions)
+        operations: dict[str | None, Operation] = {}
+        for each in node.definitions:
+            if isinstance(each, OperationDefinitionNode):
+                measured = measure(core, node, each)
+                operations[each.name.value if each.name else None] = Operation(each, fragments, measured, conditions)
+        return Document(node, operations)
+
+
+def with_code(error: GraphQLError, code: str) -> GraphQLError:
+    """The error with `extensions.code`."""
+    return GraphQLError(
+        error.message, nodes=error.nodes, source=error.source, positions=error.positions, path=error.path, extensions={"code": code}
+    )
