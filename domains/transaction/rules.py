@@ -1,0 +1,70 @@
+"""Rules of transactions: names of merchants, categories, and what a user may write on a row. No I/O."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from typing import Final
+
+from domains.transaction.categorisation import Categorised, MerchantCategory, categorise, primary_of
+from domains.transaction.errors import NotesTooLong, TagInvalid
+from domains.transaction.merchants import clean_merchant, normalise_merchant
+
+__all__ = [
+    "Categorised",
+    "MerchantCategory",
+    "categorise",
+    "check_notes",
+    "check_tags",
+    "clean_merchant",
+    "is_category_id",
+    "normalise_merchant",
+    "primary_of",
+]
+
+TAGS_AT_MOST: Final = 20
+TAG_AT_MOST: Final = 50
+NOTES_AT_MOST: Final = 2_000
+
+_CATEGORY_ID = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*")
+_CATEGORY_ID_AT_MOST: Final = 100
+#: Unicode categories that nobody means to type: controls, surrogates, unassigned. Format characters join emoji and scripts: they may stay.
+_UNWRITABLE: Final = frozenset({"Cc", "Cs", "Cn"})
+
+
+def check_tags(tags: Sequence[str]) -> list[str]:
+    """The tags, trimmed and in their order, each once (letter case does not make another tag).
+
+    Errors: TagInvalid for an empty, too long or unprintable tag, and for more than 20.
+    """
+    kept: dict[str, str] = {}
+    for tag in tags:
+        text = " ".join(unicodedata.normalize("NFC", tag).split())
+        if not text or len(text) > TAG_AT_MOST or _is_unwritable(text):
+            raise TagInvalid(field="tags")
+        kept.setdefault(text.casefold(), text)
+        if len(kept) > TAGS_AT_MOST:
+            raise TagInvalid(f"A transaction may have {TAGS_AT_MOST} tags at most.", field="tags")
+    return list(kept.values())
+
+
+def check_notes(notes: str | None) -> str | None:
+    """The notes with plain line breaks and without outer blank space; None when nothing is left.
+
+    Errors: NotesTooLong, for what is left.
+    """
+    if notes is None:
+        return None
+    text = unicodedata.normalize("NFC", notes).replace("\r\n", "\n").replace("\r", "\n")
+    text = "".join(each for each in text if each in "\n\t" or unicodedata.category(each) not in _UNWRITABLE).strip()
+    if len(text) > NOTES_AT_MOST:
+        raise NotesTooLong(field="notes")
+    return text or None
+
+
+def is_category_id(text: str) -> bool:
+    """Whether this has the shape of a category id; whether there is such a category, the table knows."""
+    return len(text) <= _CATEGORY_ID_AT_MOST and _CATEGORY_ID.fullmatch(text) is not None
+
+
+def _is_unwritable(text: str) -> bool:
+    return any(unicodedata.category(each) in _UNWRITABLE for each in text)
