@@ -39,7 +39,7 @@ Root fields (`queries.py`, `mutations.py`, `subscriptions.py`); `extends("Query"
     @extends("Mutation")
     class BudgetMutations:
         @mutation                                             # AppErrors raised inside become `errors`
-        async def budget_create(self, info: Info, input: BudgetCreateInput) -> BudgetCreatePayload: ...
+        async def budget_create(self, info: Info, input: Input[BudgetCreateInput]) -> BudgetCreatePayload: ...
 
     @payload
     class BudgetUpdated:
@@ -62,7 +62,7 @@ reads in `@entity(reads=...)`), and a query with one runs on graphql-core instea
 from collections.abc import Callable, Mapping
 from enum import Enum
 from inspect import cleandoc
-from typing import Any, TypeVar, overload
+from typing import Annotated, Any, TypeAlias, TypeVar, overload
 from uuid import UUID
 
 import strawberry
@@ -99,6 +99,7 @@ __all__ = [
     "Error",
     "Hidden",
     "Info",
+    "Input",
     "Money",
     "Node",
     "Payload",
@@ -121,6 +122,10 @@ __all__ = [
 ]
 
 T = TypeVar("T", bound=type)
+Given = TypeVar("Given")
+
+#: The one argument of a mutation.
+Input: TypeAlias = Annotated[Given, strawberry.argument(description="What is asked for, as one object.")]
 
 
 def column(annotation: Any, name: str | None = None, **options: Any) -> Any:

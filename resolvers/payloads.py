@@ -5,6 +5,7 @@ import functools
 from collections.abc import Awaitable, Callable
 from datetime import date, datetime
 from decimal import Decimal
+from inspect import cleandoc
 from types import ModuleType
 from typing import Any, ClassVar, ParamSpec, TypeVar, get_origin, get_type_hints
 
@@ -114,8 +115,11 @@ def _payload_type(resolver: Callable[..., Any]) -> Any:
 
 
 def mutation(resolver: Callable[..., Awaitable[Any]]) -> Any:
-    """A field of Mutation. The resolver takes `info` and returns a Payload; its AppErrors become `errors` of it."""
-    return strawberry.mutation(resolver=expected_errors(resolver))
+    """A field of Mutation. The resolver takes `info` and returns a Payload; its AppErrors become `errors` of it.
+
+    Its docstring is what clients read of it.
+    """
+    return strawberry.mutation(resolver=expected_errors(resolver), description=cleandoc(resolver.__doc__) if resolver.__doc__ else None)
 
 
 def expose_core() -> None:
