@@ -19,6 +19,7 @@ from typing import Any
 
 from resolvers.execution.plan import (
     Amount,
+    Amounts,
     Child,
     ConnectionPart,
     Constant,
@@ -107,7 +108,7 @@ class _Source:
             self.width = len(self.step.fetch.columns) + 1
         else:
             self.positions, self.width = {}, 1
-        self.constants.update(NONE=(), amount=format_amount, global_id=to_global_id, uuid_id=_uuid_id, group=group, cursors=cursors)
+        self.constants.update(NONE=(), formatted=format_amount, global_id=to_global_id, uuid_id=_uuid_id, group=group, cursors=cursors)
 
     def text(self) -> str:
         if self.step.call is not None:
@@ -167,6 +168,9 @@ class _Source:
                 return f"global_id({how.type_name!r}, {column})"
             case Amount():
                 return self._amount(piece, checks)
+            case Amounts(column, parts):
+                checks.append(self._column(column))
+                return f"[{_money('amount', 'currency', parts)} for currency, amount in {self._column(column)}.items()]"
             case Child():
                 return self._child(piece)
             case Embedded(view):
@@ -194,9 +198,7 @@ class _Source:
 
     def _amount(self, money: Amount, checks: list[str]) -> str:
         amount, currency = self._column(money.amount), self._column(money.currency)
-        values = {"amount": f"amount({amount}, {currency})", "currency": currency}
-        parts = [f"{name!r}: {repr(part.value) if isinstance(part, Constant) else values[part]}" for name, part in money.parts]
-        expression = "{" + ", ".join(parts) + "}"
+        expression = _money(amount, currency, money.parts)
         if money.nullable:
             return f"(None if {amount} is None else {expression})"
         checks.extend((amount, currency))
@@ -283,6 +285,12 @@ class _Source:
 def _shows_cursors(part: ConnectionPart) -> bool:
     shown = [each for _, each in part.parts] if isinstance(part, Info | Edges) else []
     return any(each in ("cursor", "startCursor", "endCursor") for each in shown if isinstance(each, str))
+
+
+def _money(amount: str, currency: str, parts: tuple[tuple[str, str | Constant], ...]) -> str:
+    values = {"amount": f"formatted({amount}, {currency})", "currency": currency}
+    shown = [f"{name!r}: {repr(part.value) if isinstance(part, Constant) else values[part]}" for name, part in parts]
+    return "{" + ", ".join(shown) + "}"
 
 
 def _refusing(checks: list[str]) -> list[str]:

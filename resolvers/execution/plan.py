@@ -54,6 +54,14 @@ class Amount:
 
 
 @dataclass(frozen=True, slots=True)
+class Amounts:
+    """A list of Money of one column that holds {currency: amount}; parts as in Amount."""
+
+    column: str
+    parts: tuple[tuple[str, str | Constant], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Child:
     """What another step has under a column of this row."""
 
@@ -69,7 +77,7 @@ class Embedded:
     view: "View"
 
 
-Piece: TypeAlias = Constant | Leaf | Identity | Amount | Child | Embedded
+Piece: TypeAlias = Constant | Leaf | Identity | Amount | Amounts | Child | Embedded
 
 
 @dataclass(slots=True)

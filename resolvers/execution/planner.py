@@ -23,11 +23,12 @@ from graphql.execution.values import VariableValues
 from strawberry.types.arguments import convert_arguments
 from strawberry.types.field import StrawberryField
 
-from resolvers.declared import VIEWER_KEY, Column, DeclaredField, GlobalId, Link, MoneyOf, PageOf, sort_columns
+from resolvers.declared import VIEWER_KEY, AmountsOf, Column, DeclaredField, GlobalId, Link, MoneyOf, PageOf, sort_columns
 from resolvers.errors import Fault
 from resolvers.execution.build import compile_builders
 from resolvers.execution.plan import (
     Amount,
+    Amounts,
     Child,
     ConnectionPart,
     Constant,
@@ -140,6 +141,8 @@ class _Planner:
                 return Identity(how, self.schema.declarations.entities[how.type_name][1])
             case MoneyOf(amount, currency):
                 return self._amount(definition, nodes, step.read(amount), step.read(currency))
+            case AmountsOf(name):
+                return Amounts(step.read(name), self._money_parts(definition, nodes))
             case Link() as link:
                 return self._link(step, link, definition, nodes)
             case PageOf() as paged:
@@ -148,9 +151,11 @@ class _Planner:
                 raise Unplannable(f"{kind.name}.{nodes[0].name.value} has a resolver")
 
     def _amount(self, definition: GraphQLField, nodes: list[FieldNode], amount: str, currency: str) -> Amount:
-        fields = self.selection.of_fields(nodes, object_type(_bare(definition.type)))
-        parts = tuple((name, _part(inner[0].name.value, "Money")) for name, inner in fields.items())
-        return Amount(amount, currency, not isinstance(definition.type, GraphQLNonNull), parts)
+        return Amount(amount, currency, not isinstance(definition.type, GraphQLNonNull), self._money_parts(definition, nodes))
+
+    def _money_parts(self, definition: GraphQLField, nodes: list[FieldNode]) -> tuple[tuple[str, str | Constant], ...]:
+        fields = self.selection.of_fields(nodes, object_type(get_named_type(definition.type)))
+        return tuple((name, _part(inner[0].name.value, "Money")) for name, inner in fields.items())
 
     def _link(self, step: Step, how: Link, definition: GraphQLField, nodes: list[FieldNode]) -> Child:
         loader = get_loader(self.schema.declarations.loader_of(how.target, how.loader))
