@@ -1,0 +1,186 @@
+"""Reading a request: what is accepted, and that nothing else is, soon and with a typed error."""
+
+import json
+import time
+from typing import Any
+
+import pytest
+
+from resolvers.transport.body import (
+    BODY_LIMIT_BYTES,
+    ClientGone,
+    decode_object,
+    graphql_request,
+    read_body,
+    request_of_parameters,
+)
+from resolvers.transport.faults import BadRequest, BodyTooLarge, BodyTooSlow
+
+MALFORMED = {
+    "a number": b"5",
+    "null": b"null",
+    "a text": b'"x"',
+    "true": b"true",
+    "nothing": b"",
+    "a list of operations": b'[{"query": "{ hello }"}]',
+    "invalid UTF-8": b'{"query": "\xff\xfe"}',
+    "UTF-16": '{"query": "{ hello }"}'.encode("utf-16"),
+    "a byte-order mark": b'\xef\xbb\xbf{"query": "{ hello }"}',
+    "100,000 brackets": b"[" * 100_000,
+    "100,000 objects": b'{"a":' * 40_000,
+    "closed brackets": b"[" * 100_000 + b"]" * 100_000,
+    "5,000 digits": b'{"query": "{ hello }", "variables": {"n": ' + b"9" * 5_000 + b"}}",
+    "5,000 digits in what is ignored": b'{"query": "{ hello }", "n": -' + b"9" * 5_000 + b"}",
+    "an infinite number": b'{"query": "{ hello }", "variables": {"n": 1e999}}',
+    "a long fraction": b'{"query": "{ hello }", "variables": {"n": 0.' + b"1" * 5_000 + b"}}",
+    "NaN": b'{"query": "{ hello }", "variables": {"n": NaN}}',
+    "Infinity": b'{"query": "{ hello }", "variables": {"n": -Infinity}}',
+    "a key twice": b'{"query": "{ hello }", "query": "{ whoami }"}',
+    "an inner key twice": b'{"query": "{ hello }", "variables": {"a": 1, "a": 2}}',
+    "two values": b'{"query": "{ hello }"} {}',
+    "a comma too many": b'{"query": "{ hello }",}',
+    "single quotes": b"{'query': '{ hello }'}",
+    "a raw line break in a text": b'{"query": "{ hello\n}"}',
+}
+
+
+@pytest.mark.parametrize("body", MALFORMED.values(), ids=MALFORMED)
+def test_what_is_not_one_json_object_is_refused_at_once(body: bytes) -> None:
+    began = time.perf_counter()
+
+    with pytest.raises(BadRequest) as refused:
+        decode_object(body)
+
+    assert time.perf_counter() - began < 0.1
+    assert refused.value.code == "BAD_REQUEST"
+    assert refused.value.__cause__ is None
+
+
+def _nested(depth: int) -> Any:
+    value: Any = 1
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+WRONG_PARTS = {
+    "no query": {},
+    "a query of null": {"query": None},
+    "an empty query": {"query": ""},
+    "a query that is a list": {"query": ["{ hello }"]},
+    "a name that is a number": {"query": "{ hello }", "operationName": 1},
+    "variables that are a list": {"query": "{ hello }", "variables": []},
+    "variables that are false": {"query": "{ hello }", "variables": False},
+    "extensions that are a text": {"query": "{ hello }", "extensions": "x"},
+    "deep variables": {"query": "{ hello }", "variables": {"a": _nested(33)}},
+    "deep extensions": {"query": "{ hello }", "extensions": {"a": _nested(33)}},
+    "half a surrogate pair": {"query": "{ hello }", "variables": {"a": ["\ud800"]}},
+    "half a surrogate pair in a key": {"query": "{ hello }", "variables": {"a\udfff": 1}},
+    "half a surrogate pair in the query": {"query": '{ hello(name: "\ud800") }'},
+    "NUL": {"query": "{ hello }", "variables": {"a": {"b": "x\0"}}},
+}
+
+
+@pytest.mark.parametrize("body", WRONG_PARTS.values(), ids=WRONG_PARTS)
+def test_parts_of_the_wrong_kind_are_refused(body: dict[str, Any]) -> None:
+    with pytest.raises(BadRequest):
+        graphql_request(decode_object(json.dumps(body).encode()), "POST")
+
+
+def test_deep_variables_within_the_limit_and_every_character_arrive() -> None:
+    variables = {"deep": _nested(29), "text": "Grüße 🏃 \u0301", "number": 12345678901234567890, "rate": 0.25}
+    body = {"query": "{ hello }", "variables": variables, "operationName": "A", "extensions": {"e": None}, "other": 1}
+
+    request = graphql_request(decode_object(json.dumps(body).encode()), "POST")
+
+    assert (request.query, request.operation_name, request.method) == ("{ hello }", "A", "POST")
+    assert request.variables == variables
+    assert request.extensions == {"e": None}
+
+
+def test_nulls_stand_for_what_is_not_given() -> None:
+    request = graphql_request({"query": "{ hello }", "variables": None, "operationName": None, "extensions": None}, "POST")
+
+    assert (request.operation_name, request.variables, request.extensions) == (None, {}, {})
+
+
+def test_parameters_of_a_get_are_read() -> None:
+    request = request_of_parameters(b"query=query+A%28%24n%3AString%29%7Bhello%7D&variables=%7B%22n%22%3A%22%C3%BC%22%7D&operationName=A")
+
+    assert request.query == "query A($n:String){hello}"
+    assert request.variables == {"n": "ü"}
+    assert (request.operation_name, request.method) == ("A", "GET")
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        b"",
+        b"query=",
+        b"query=%7Bhello%7D&query=%7Bwhoami%7D",
+        b"query=%7Bhello%7D&variables=%5B%5D",
+        b"query=%7Bhello%7D&variables=%7B",
+        b"query=%FF%FE",
+        b"query=%7Bhello%7D\xff",
+        b"&".join(b"p%d=1" % number for number in range(17)) + b"&query=%7Bhello%7D",
+    ],
+)
+def test_malformed_parameters_are_refused(parameters: bytes) -> None:
+    with pytest.raises(BadRequest):
+        request_of_parameters(parameters)
+
+
+class Wire:
+    """An ASGI receive that hands out pieces of a body and counts what was taken."""
+
+    def __init__(self, *pieces: bytes, hangs_up: bool = False) -> None:
+        self.pieces = list(pieces)
+        self.hangs_up = hangs_up
+        self.taken = 0
+
+    async def __call__(self) -> dict[str, Any]:
+        if not self.pieces:
+            assert self.hangs_up, "read past the end"
+            return {"type": "http.disconnect"}
+        piece = self.pieces.pop(0)
+        self.taken += len(piece)
+        return {"type": "http.request", "body": piece, "more_body": bool(self.pieces) or self.hangs_up}
+
+
+async def test_a_body_arrives_in_pieces_up_to_the_limit() -> None:
+    assert await read_body({}, Wire(b"a" * 60, b"", b"b" * 40), limit_bytes=100) == b"a" * 60 + b"b" * 40
+
+
+async def test_a_body_without_a_length_is_read_no_further_than_the_limit() -> None:
+    wire = Wire(*[b"a" * 60] * 1_000)
+
+    with pytest.raises(BodyTooLarge):
+        await read_body({}, wire, limit_bytes=100)
+
+    assert wire.taken == 120
+
+
+@pytest.mark.parametrize("length", [b"262145", b"9" * 400, b"-1", b"1e3"])
+async def test_a_length_past_the_limit_is_refused_unread(length: bytes) -> None:
+    wire = Wire(b"a")
+
+    with pytest.raises(BodyTooLarge):
+        await read_body({b"content-length": length}, wire, limit_bytes=BODY_LIMIT_BYTES)
+
+    assert wire.taken == 0
+
+
+async def test_who_hangs_up_within_the_body_gets_no_answer() -> None:
+    with pytest.raises(ClientGone):
+        await read_body({}, Wire(b"a", hangs_up=True), limit_bytes=100)
+
+
+async def test_a_body_that_drips_is_given_up() -> None:
+    import asyncio
+
+    async def drip() -> dict[str, Any]:
+        await asyncio.sleep(0.02)
+        return {"type": "http.request", "body": b"a", "more_body": True}
+
+    with pytest.raises(BodyTooSlow):
+        await read_body({}, drip, limit_bytes=10_000, within_s=0.1)
