@@ -14,14 +14,21 @@ import sys
 import threading
 import time
 
+from app.console import complain
+from app.errors import OperatorError
+
 #: How long an orphan may take to finish what it does.
-ORPHAN_GRACE_S = 10.0
+ORPHAN_GRACE_S = 25.0
 
 
 def main(role: str, pipe: int, listener: int | None) -> int:
     go = threading.Event()
     threading.Thread(target=_watch, args=(pipe, go), name="supervisor", daemon=True).start()
-    return _run_api(go, listener) if role == "api" else _run_worker(go)
+    try:
+        return _run_api(go, listener) if role == "api" else _run_worker(go)
+    except OperatorError as error:
+        complain(str(error))
+        return 2
 
 
 def _watch(pipe: int, go: threading.Event) -> None:

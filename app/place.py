@@ -2,7 +2,8 @@
 
 import contextlib
 import os
-from collections.abc import Iterator
+import secrets
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,20 +64,22 @@ def _variables(embedded: Embedded) -> dict[str, str]:
         "FLORIN_DATABASE_OWNER_DSN": dsns.owner or "",
         "FLORIN_REDIS_DSN": embedded.redis_dsn,
     }
-    if "FLORIN_KEYRING" not in os.environ:
-        variables["FLORIN_KEYRING"] = keep_keyring(embedded.folder / "keyring")
+    for name, make in (("keyring", generate_key), ("secret", lambda: secrets.token_urlsafe(32))):
+        variable = f"FLORIN_{name.upper()}"
+        if variable not in os.environ:
+            variables[variable] = keep(embedded.folder / name, make)
     return variables
 
 
-def keep_keyring(path: Path) -> str:
-    """The ring in this file, made on first use and readable by this account only. Losing it loses what is encrypted with it."""
+def keep(path: Path, make: Callable[[], str]) -> str:
+    """The secret in this file, made on first use and readable by this account only. Losing the key ring loses what it encrypts."""
     if not path.exists():
-        draft = path.with_name(f"keyring.{os.getpid()}")
+        draft = path.with_name(f"{path.name}.{os.getpid()}")
         with open(draft, "x", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-            file.write(generate_key() + "\n")
+            file.write(make() + "\n")
             file.flush()
             os.fsync(file.fileno())
         with contextlib.suppress(FileExistsError):
-            os.link(draft, path)  # of two at once the first one's ring is both's
+            os.link(draft, path)  # of two at once the first one's is both's
         draft.unlink()
     return path.read_text().strip()

@@ -39,7 +39,6 @@ def make_server(app: Any, settings: Settings) -> "uvicorn.Server":
 
 def serve(app: Any, settings: Settings, listener: socket.socket | None = None) -> None:
     """Serve until SIGTERM or SIGINT, on the socket that is handed in or on one of our own."""
-    rarely_collect_garbage()
     make_server(app, settings).run(sockets=None if listener is None else [listener])
 
 

@@ -1,7 +1,7 @@
 """Typed settings from FLORIN_* variables. Only `app` and `migrations/env.py` read them."""
 
 import difflib
-import hashlib
+import hmac
 import os
 import re
 from collections.abc import Mapping
@@ -65,8 +65,9 @@ class Settings(BaseSettings):
     redis_dsn: RedisDsn | None = None
     data: Path = Path(".florin")
 
-    # secrets
+    # secrets: `keyring` encrypts and may be rotated; `secret` names this installation and never changes
     keyring: SecretStr | None = None
+    secret: Annotated[SecretStr, Field(min_length=32)] | None = None
 
     # the API process
     host: str = "127.0.0.1"
@@ -125,10 +126,12 @@ class Settings(BaseSettings):
     def keyring_text(self) -> str:
         return _required("FLORIN_KEYRING", self.keyring)
 
+    def secret_for(self, purpose: str) -> bytes:
+        """32 bytes of this installation's own for one purpose ("cursors", "account ids"): the same in every process, for ever."""
+        return hmac.digest(_required("FLORIN_SECRET", self.secret).encode(), purpose.encode(), "sha256")
+
     def cursor_secret(self) -> bytes:
-        """32 bytes that sign cursors: the same in every process, and new when the ring's first key is."""
-        first = self.keyring_text().split(",")[0].strip()
-        return hashlib.sha256(b"florin cursors\0" + first.encode()).digest()
+        return self.secret_for("cursors")
 
 
 def domain_dsns(environ: Mapping[str, str]) -> dict[str, dict[str, str]]:

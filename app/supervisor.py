@@ -26,7 +26,8 @@ from app.errors import OperatorError, PortTaken
 from app.place import Place, open_place
 
 READY_TIMEOUT_S = 60.0
-STOP_TIMEOUT_S = 15.0
+#: Longer than the API waits for mutations that had begun, and the worker for its jobs.
+STOP_TIMEOUT_S = 30.0
 WATCH_EVERY_S = 0.5
 #: A process that ends by itself is started again this often within the window; then the run ends.
 RESTARTS = 5
@@ -61,14 +62,14 @@ def run(folder: Path, host: str, port: int, *, demo: bool) -> int:
 def _run(folder: Path, listener: socket.socket, *, demo: bool) -> int:
     url = _url(listener)
     with contextlib.ExitStack() as stack:
-        steps = stack.enter_context(Steps(total=5))
+        steps = stack.enter_context(Steps(total=5 if demo else 4))
         steps.step("starting Postgres and Redis")
         place = stack.enter_context(open_place(folder, steps.note))
         family = stack.enter_context(_family(listener, url))
         steps.step("migrating")
         place.migrate()
-        steps.step("preparing the demo" if demo else "no demo asked for")
         if demo:
+            steps.step("preparing the demo")
             _seed(place)
         steps.step("starting the API and the worker")
         family.let_go()
@@ -92,7 +93,7 @@ def _greet(url: str, *, demo: bool) -> None:
         from domains.flows.seed_demo import DEMO_EMAIL, DEMO_PASSWORD
 
         say(f"  sign in    {DEMO_EMAIL} / {DEMO_PASSWORD}")
-    say(f"  GraphiQL   {url}/graphql")
+    say(f"  GraphiQL   {url}/console")
     say("  stop       Ctrl-C")
 
 
@@ -238,6 +239,7 @@ def _family(listener: socket.socket, url: str) -> Iterator[Family]:
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, (root, environment.get("PYTHONPATH"))))
     port = url.rpartition(":")[2]
     environment.setdefault("FLORIN_GRAPHIQL", "true")
+    environment.setdefault("FLORIN_LOG_LEVEL", "warning")  # a terminal is for people
     environment.setdefault("FLORIN_ALLOWED_ORIGINS", f"{url},http://localhost:{port}")
     family = Family(listener, environment)
     try:

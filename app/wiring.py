@@ -8,7 +8,7 @@ from app.settings import Settings
 from db.engines import Db
 from db.live import Hub
 from db.redis import RedisConnections
-from domains.bank.providers.file import FileStatements
+from domains.bank.providers.file.provider import FileProvider
 from domains.core.clock import Clock, SystemClock
 from domains.flows.services import Options, Services
 from domains.user.keys import KeyRing, KeyringInvalid, UserCipher
@@ -35,7 +35,7 @@ async def open_services(settings: Settings, *, clock: Clock | None = None, passw
             cipher=UserCipher(db, ring),
             clock=clock,
             passwords=passwords or Passwords(),
-            statements={"file": FileStatements()},
+            statements={"file": FileProvider(clock, settings.secret_for("account ids"))},
             options=Options(access_token_ttl_s=settings.access_token_ttl_s),
         )
     finally:

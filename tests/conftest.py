@@ -77,6 +77,7 @@ def settings(servers: Embedded) -> Settings:
         database_owner_dsn=SecretStr(servers.dsns.owner or ""),
         redis_dsn=SecretStr(servers.redis_dsn),
         keyring=SecretStr(generate_key()),
+        secret=SecretStr("the suite's own, of at least 32 characters"),
         data=servers.folder,
     )
 
@@ -85,7 +86,8 @@ def settings(servers: Embedded) -> Settings:
 def environment(settings: Settings) -> dict[str, str]:
     """The same as variables, for processes that tests start."""
     values = {
-        name: getattr(settings, name) for name in ("database_dsn", "database_system_dsn", "database_owner_dsn", "redis_dsn", "keyring")
+        name: getattr(settings, name)
+        for name in ("database_dsn", "database_system_dsn", "database_owner_dsn", "redis_dsn", "keyring", "secret")
     }
     return {f"FLORIN_{name.upper()}": value.get_secret_value() for name, value in values.items()}
 

@@ -56,6 +56,7 @@ def test_a_database_is_named_in_any_common_spelling(monkeypatch: pytest.MonkeyPa
         ("PORT", "hunter2"),
         ("COST_LIMIT", "0"),
         ("LOG_LEVEL", "hunter2"),
+        ("SECRET", "hunter2"),
     ],
 )
 def test_a_malformed_value_is_refused_by_its_variable_s_name_and_never_quoted(
@@ -83,10 +84,12 @@ def test_half_of_the_servers_is_refused(monkeypatch: pytest.MonkeyPatch, given: 
 def test_what_a_process_needs_and_lacks_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = set_all(monkeypatch, DATABASE_DSN=APP, REDIS_DSN="redis://cache/0")
 
-    with pytest.raises(SettingsInvalid, match="^FLORIN_DATABASE_SYSTEM_DSN is not set"):
+    with pytest.raises(SettingsInvalid, match=r"^FLORIN_DATABASE_SYSTEM_DSN is not set"):
         settings.dsns()
-    with pytest.raises(SettingsInvalid, match="^FLORIN_KEYRING is not set"):
+    with pytest.raises(SettingsInvalid, match=r"^FLORIN_KEYRING is not set"):
         settings.keyring_text()
+    with pytest.raises(SettingsInvalid, match=r"^FLORIN_SECRET is not set"):
+        settings.cursor_secret()
 
 
 def test_a_domain_moves_to_another_database_by_its_own_variables(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,22 +111,29 @@ def test_a_domain_moves_to_another_database_by_its_own_variables(monkeypatch: py
 
 
 def test_a_malformed_domain_database_is_refused_by_name() -> None:
-    with pytest.raises(SettingsInvalid, match="^FLORIN_BANK_READ_DSN: "):
+    with pytest.raises(SettingsInvalid, match=r"^FLORIN_BANK_READ_DSN: "):
         domain_dsns({"FLORIN_BANK_READ_DSN": "nowhere"})
 
 
 def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = set_all(monkeypatch, DATABASE_DSN=APP, REDIS_DSN="redis://:secret@cache/0", KEYRING="k1:secret")
+    settings = set_all(
+        monkeypatch,
+        DATABASE_DSN=APP.replace("secret", "hunter2"),
+        REDIS_DSN="redis://:hunter2@cache/0",
+        KEYRING="k1:hunter2",
+        SECRET="hunter2" * 8,
+    )
 
-    assert "secret" not in repr(settings)
+    assert "hunter2" not in repr(settings)
 
 
-def test_cursors_are_signed_alike_by_all_processes_and_anew_after_a_key_change(monkeypatch: pytest.MonkeyPatch) -> None:
-    first = set_all(monkeypatch, KEYRING="k1:aaaa").cursor_secret()
+def test_a_secret_is_the_same_in_all_processes_whatever_the_keys_and_differs_by_purpose(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = set_all(monkeypatch, SECRET="s" * 32, KEYRING="k1:aaaa")
+    second = set_all(monkeypatch, SECRET="s" * 32, KEYRING="k2:bbbb")
 
-    assert set_all(monkeypatch, KEYRING="k1:aaaa,k0:bbbb").cursor_secret() == first
-    assert set_all(monkeypatch, KEYRING="k2:cccc,k1:aaaa").cursor_secret() != first
-    assert len(first) == 32
+    assert first.secret_for("account ids") == second.secret_for("account ids")
+    assert first.cursor_secret() != first.secret_for("account ids")
+    assert set_all(monkeypatch, SECRET="t" * 32).cursor_secret() != first.cursor_secret()
 
 
 def test_lists_are_written_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,252 @@
+"""`florin run` as a person meets it: a process of its own, a folder of its own, signals."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO
+
+import psutil
+import pytest
+
+ROOT = Path(__file__).parents[2]
+READY_WITHIN_S = 60
+
+
+def bare_environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("FLORIN_")}
+
+
+def florin(*arguments: str, stderr: int | IO[str] = subprocess.PIPE) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", "app.cli", *arguments]
+    return subprocess.Popen(command, cwd=ROOT, env=bare_environment(), stdout=subprocess.PIPE, stderr=stderr, text=True)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def until(fact: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not fact():
+        assert time.monotonic() < deadline, "it did not come true within 30 s"
+        time.sleep(0.05)
+
+
+def lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+class Run:
+    """One `florin run`."""
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._said = folder.parent / f"{self.port}.log"  # a pipe that nobody reads would fill up and stop it
+        with self._said.open("w") as log:
+            self.process = florin("run", "--data", str(folder), "--port", str(self.port), *arguments, stderr=log)
+
+    def complaint(self) -> str:
+        """What it said on stderr so far."""
+        return self._said.read_text()
+
+    def wait_until_ready(self) -> list[str]:
+        """What it says on stdout, from the ready line on."""
+        assert self.process.stdout is not None
+        lines = [self.process.stdout.readline().rstrip("\n")]
+        if not lines[0].startswith("ready"):
+            self.process.communicate(timeout=READY_WITHIN_S)
+            pytest.fail(f"not ready: {lines[0]}\n{self.complaint()[-5000:]}")
+        while not lines[-1].strip().startswith("stop"):
+            lines.append(self.process.stdout.readline().rstrip("\n"))
+        return lines
+
+    def family(self) -> list[psutil.Process]:
+        """Every process under it: the API, the worker, the keeper, both servers and what belongs to them."""
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def end(self, number: signal.Signals) -> tuple[int, str]:
+        """Send the signal; the exit code and what it said on stderr."""
+        self.process.send_signal(number)
+        self.process.communicate(timeout=60)
+        return self.process.returncode, self.complaint()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("run") / "data"
+
+
+@pytest.fixture
+def start(folder: Path) -> Iterator[Callable[..., Run]]:
+    made: list[Run] = []
+
+    def begin(*arguments: str) -> Run:
+        made.append(Run(folder, "--no-demo", *arguments))
+        return made[-1]
+
+    yield begin
+    for run in made:
+        if run.process.poll() is None:
+            run.end(signal.SIGTERM)
+
+
+Start = Callable[..., Run]
+
+
+def test_it_says_where_it_is_answers_and_leaves_nothing_at_ctrl_c(start: Start) -> None:
+    run = start()
+    lines = run.wait_until_ready()
+    family = run.family()
+
+    with urllib.request.urlopen(f"{run.url}/health/ready") as answer:
+        assert answer.status == 200
+    assert lines[0] == f"ready {run.url}"
+    assert len(family) >= 5
+
+    code, complaint = run.end(signal.SIGINT)
+
+    assert code == 0, complaint
+    assert [process for process in family if lives(process)] == []
+
+
+def test_a_second_run_finds_the_same_data_and_the_same_keys(start: Start, folder: Path) -> None:
+    first = start()
+    first.wait_until_ready()
+    kept = {name: (folder / name).read_bytes() for name in ("keyring", "secret", "passwords.json")}
+    first.end(signal.SIGTERM)
+
+    second = start()
+    second.wait_until_ready()
+
+    assert {name: (folder / name).read_bytes() for name in kept} == kept
+    assert (folder / "keyring").stat().st_mode & 0o777 == 0o600
+    code, complaint = second.end(signal.SIGTERM)
+    assert code == 0
+    assert "making the database folder" not in complaint
+
+
+def test_when_it_is_killed_its_processes_end_and_the_next_run_works(start: Start) -> None:
+    run = start()
+    run.wait_until_ready()
+    family = run.family()
+
+    run.process.kill()
+    run.process.communicate()
+
+    until(lambda: not any(lives(process) for process in family))
+    again = start()
+    again.wait_until_ready()
+    assert again.end(signal.SIGINT)[0] == 0
+
+
+@pytest.mark.parametrize("name", ["api", "worker"])
+def test_a_process_that_dies_is_reported_and_started_again(start: Start, name: str) -> None:
+    run = start()
+    run.wait_until_ready()
+    victim = next(process for process in run.family() if process.cmdline()[1:4] == ["-m", "app.child", name])
+
+    victim.kill()
+
+    def came_back() -> bool:
+        return any(
+            process.pid != victim.pid and process.cmdline()[1:4] == ["-m", "app.child", name] for process in run.family() if lives(process)
+        )
+
+    until(came_back)
+    with urllib.request.urlopen(f"{run.url}/health/ready", timeout=30) as answer:  # a connection waits while the API starts again
+        assert answer.status == 200
+    code, complaint = run.end(signal.SIGINT)
+    assert code == 0
+    assert re.search(rf"the {name} process ended with signal SIGKILL; starting it again in 0.5 s", complaint)
+
+
+def test_when_a_server_dies_the_run_ends_and_says_so(start: Start) -> None:
+    run = start()
+    run.wait_until_ready()
+    family = run.family()
+    redis = next(process for process in family if process.name().startswith("redis-server"))
+
+    redis.kill()
+
+    run.process.communicate(timeout=60)
+    assert run.process.returncode == 1
+    assert "An embedded server has ended by itself" in run.complaint()
+    assert [process for process in family if lives(process)] == []
+
+
+def test_a_port_that_is_taken_is_told_before_anything_is_started(tmp_path: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+
+        run = florin("run", "--data", str(tmp_path / "data"), "--port", str(port))
+        said, complaint = run.communicate(timeout=60)
+
+    assert (run.returncode, said) == (1, "")
+    assert complaint == f"florin: Port {port} is taken, by another program or by a Florin that runs already. Choose another with --port.\n"
+    assert not (tmp_path / "data").exists()
+
+
+def test_ctrl_c_while_it_starts_leaves_nothing(tmp_path: Path) -> None:
+    run = Run(tmp_path / "data", "--no-demo")
+    until(lambda: len(run.family()) > 3 or run.process.poll() is not None)
+    family = run.family()
+
+    code, _ = run.end(signal.SIGINT)
+
+    assert code == 0
+    until(lambda: not any(lives(process) for process in family))
+
+
+def test_commands_reach_the_servers_of_a_run(start: Start, folder: Path) -> None:
+    run = start()
+    run.wait_until_ready()
+
+    migrate = florin("migrate", "--data", str(folder))
+
+    assert migrate.communicate(timeout=60)[0] == "nothing to migrate\n"
+    assert migrate.returncode == 0
+    assert run.process.poll() is None
+
+
+def test_a_token_for_nobody_is_refused(folder: Path) -> None:
+    token = florin("token", "nobody@example.com", "--data", str(folder))
+
+    said, complaint = token.communicate(timeout=60)
+
+    assert (token.returncode, said) == (1, "")
+    assert complaint.splitlines()[-1] == "florin: No active account has this address."
+
+
+def test_with_servers_of_the_operator_nothing_embedded_starts(tmp_path: Path, environment: dict[str, str]) -> None:
+    command = [sys.executable, "-m", "app.cli", "migrate", "--data", str(tmp_path / "data")]
+
+    done = subprocess.run(command, cwd=ROOT, env=bare_environment() | environment, capture_output=True, text=True, check=True)
+
+    assert done.stdout == "nothing to migrate\n"
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_setting_that_is_no_setting_is_one_line_and_exit_code_1(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "app.cli", "run", "--data", str(tmp_path / "data"), "--port", str(free_port())]
+
+    done = subprocess.run(
+        command, cwd=ROOT, env=bare_environment() | {"FLORIN_COST_LIMT": "5"}, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == "florin: FLORIN_COST_LIMT is not a setting. Did you mean FLORIN_COST_LIMIT?"
