@@ -221,6 +221,7 @@ def description_of(cls: type) -> str | None:
     return cleandoc(own) if own else None
 
 
+@dataclass_transform(kw_only_default=True)
 def value(cls: T) -> T:
     """A type without an id of its own, reached by a link or embedded in a payload."""
     made = strawberry.type(cls, description=description_of(cls))

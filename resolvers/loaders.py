@@ -161,15 +161,27 @@ class Reads:
         if failed:
             await self.abandon()
             return
-        opened, self._open = list(self._open.values()), {}
-        for read in opened:
-            await read.close()
+        await _each([read.close for read in self._take()])
 
     async def abandon(self) -> None:
         """Roll every transaction back, whatever its state."""
+        await _each([read.abandon for read in self._take()])
+
+    def _take(self) -> list[OpenRead]:
         opened, self._open = list(self._open.values()), {}
-        for read in opened:
-            await read.abandon()
+        return opened
+
+
+async def _each(calls: Sequence[Callable[[], Awaitable[None]]]) -> None:
+    """Make every call, though one fails; then raise the last failure."""
+    failure: Exception | None = None
+    for call in calls:
+        try:
+            await call()
+        except Exception as error:  # noqa: BLE001 - raised below, once every connection was given back
+            failure = error
+    if failure is not None:
+        raise failure
 
 
 @dataclass

@@ -125,6 +125,8 @@ class Money:
 _SURPLUS_ZEROS = {0: ".0000", 1: "000", 2: "00", 3: "0"}
 #: Currency -> what a stored amount of it ends with, and how many characters of that to cut.
 _CUTS: dict[str, str] = {code: _SURPLUS_ZEROS[digits] for code, digits in currencies.DIGITS.items() if digits in _SURPLUS_ZEROS}
+#: Currencies that most amounts are in.
+TWO_DIGITS = frozenset(code for code, digits in currencies.DIGITS.items() if digits == 2)
 _DEFAULT_CUT = _SURPLUS_ZEROS[2]
 
 

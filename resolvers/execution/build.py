@@ -38,7 +38,7 @@ from resolvers.execution.plan import (
 from resolvers.ids import to_global_id
 from resolvers.loaders import Page, Rows
 from resolvers.paging import Paging, make_cursor
-from resolvers.scalars import format_amount
+from resolvers.scalars import TWO_DIGITS, format_amount
 
 #: A page's rows and whether there are more, then what answers are made of.
 Builder = Callable[[Rows, list[Any], Any], Any]
@@ -58,11 +58,6 @@ def _compile(source: "_Source") -> Builder:
     exec(compile(text, f"<builder of step {source.step.index}>", "exec"), names)  # noqa: S102 - our own text, see above
     builder: Builder = names["build"]
     return builder
-
-
-def _uuid_id(prefix: bytes, key: str) -> str:
-    """A global id. Base64 of a type name, a colon and a UUID has no character that differs in base64url."""
-    return b2a_base64(prefix + key.encode(), newline=False).decode()
 
 
 def group(rows: Rows, keys: Sequence[str]) -> dict[str, Rows]:
@@ -108,7 +103,9 @@ class _Source:
             self.width = len(self.step.fetch.columns) + 1
         else:
             self.positions, self.width = {}, 1
-        self.constants.update(NONE=(), formatted=format_amount, global_id=to_global_id, uuid_id=_uuid_id, group=group, cursors=cursors)
+        self.constants.update(
+            NONE=(), formatted=format_amount, two_digits=TWO_DIGITS, global_id=to_global_id, base64=b2a_base64, group=group, cursors=cursors
+        )
 
     def text(self) -> str:
         if self.step.call is not None:
@@ -163,8 +160,8 @@ class _Source:
             case Identity(how, keyed):
                 column = self._column(how.name)
                 checks.append(column)
-                if keyed == "uuid":
-                    return f"uuid_id({how.type_name.encode() + b':'!r}, {column})"
+                if keyed == "uuid":  # base64 of a type name, a colon and a UUID has no character that differs in base64url
+                    return f"base64({how.type_name.encode() + b':'!r} + {column}.encode(), newline=False).decode()"
                 return f"global_id({how.type_name!r}, {column})"
             case Amount():
                 return self._amount(piece, checks)
@@ -288,7 +285,8 @@ def _shows_cursors(part: ConnectionPart) -> bool:
 
 
 def _money(amount: str, currency: str, parts: tuple[tuple[str, str | Constant], ...]) -> str:
-    values = {"amount": f"formatted({amount}, {currency})", "currency": currency}
+    usual = f"{amount}[-2:] == '00' and {amount}[-5:-4] == '.' and {currency} in two_digits"  # spares most calls
+    values = {"amount": f"({amount}[:-2] if {usual} else formatted({amount}, {currency}))", "currency": currency}
     shown = [f"{name!r}: {repr(part.value) if isinstance(part, Constant) else values[part]}" for name, part in parts]
     return "{" + ", ".join(shown) + "}"
 

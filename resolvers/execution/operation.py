@@ -29,7 +29,8 @@ from resolvers.errors import BadUserInput, Fault, MethodNotAllowed, TimedOut, gr
 from resolvers.execution.documents import Document, DocumentRefused, Documents, Operation, with_code
 from resolvers.execution.interpret import event_stream, interpret
 from resolvers.execution.plan import Plan
-from resolvers.execution.run import Deviation, run
+from resolvers.execution.run import Deviation, root_row, run
+from resolvers.execution.sharing import Shared
 from resolvers.schema import Schema
 
 log = structlog.get_logger(__name__)
@@ -88,6 +89,7 @@ class Gateway:
         self.schema = schema
         self._hide_suggestions = not suggestions
         self._deadline_s = deadline_s
+        self._events: Shared[ExecutionResult] = Shared()
         self._documents = Documents(schema, hide_suggestions=self._hide_suggestions)
 
     def prepare(self, request: GraphQLRequest) -> Prepared:
@@ -119,7 +121,7 @@ class Gateway:
 
     async def execute(self, prepared: Prepared, context: OperationContext, throttle: Mapping[str, Any] | None = None) -> Answer:
         """Run a query or a mutation. `throttle` is reported beside the cost (what the viewer's bucket still holds)."""
-        return await self._within_deadline(self._execute, prepared, context, throttle)
+        return _answer(prepared, context, await self._result(prepared, context, None), throttle)
 
     async def subscribe(
         self, prepared: Prepared, context: OperationContext, throttle: Mapping[str, Any] | None = None
@@ -138,29 +140,39 @@ class Gateway:
                 except Exception as error:  # noqa: BLE001 - the outermost frame of the source: told, then the stream ends
                     yield _answer(prepared, context, ExecutionResult(None, [_wrapped(error)]), throttle)
                     return
-                async with context.fresh() as event_context:
-                    answer = await self._within_deadline(self._execute, prepared, event_context, throttle, payload)
-                yield answer
+                yield _answer(prepared, context, await self._event(prepared, context, payload), throttle)
         finally:
             await stream.aclose()
 
-    async def _within_deadline(
-        self,
-        work: Callable[[Prepared, OperationContext, object | None], Awaitable[ExecutionResult]],
-        prepared: Prepared,
-        context: OperationContext,
-        throttle: Mapping[str, Any] | None,
-        payload: object | None = None,
-    ) -> Answer:
+    async def _event(self, prepared: Prepared, context: OperationContext, payload: object) -> ExecutionResult:
+        """The result for one event, read anew. A user's sockets that want the same of the same event share one reading."""
+
+        async def read() -> ExecutionResult:
+            async with context.fresh() as fresh:
+                return await self._result(prepared, fresh, payload)
+
+        plan = self._plan(prepared, context)
+        if plan is None or prepared.operation.definition.variable_definitions:
+            return await read()
+        try:
+            row = root_row(plan, context, payload)
+        except Deviation:
+            return await read()
+        viewer = context.viewer and context.viewer.user_id
+        return await self._events.get((viewer, plan, row), read)
+
+    async def _result(self, prepared: Prepared, context: OperationContext, payload: object | None) -> ExecutionResult:
+        """The outermost frame of an execution: within the deadline, and with every exception as an error."""
         deadline = asyncio.timeout(self._deadline_s)
         try:
             async with deadline:
-                result = await work(prepared, context, payload)
+                return await self._execute(prepared, context, payload)
         except TimeoutError as error:
-            result = ExecutionResult(None, [_wrapped(TimedOut() if deadline.expired() else error)])
-        except Exception as error:  # noqa: BLE001 - the outermost frame of an operation: masked and logged by present()
-            result = ExecutionResult(None, [_wrapped(error)])
-        return _answer(prepared, context, result, throttle)
+            failure: Exception = TimedOut() if deadline.expired() else error
+        except Exception as error:  # noqa: BLE001 - masked and logged by present()
+            failure = error
+        await context.start_over()
+        return ExecutionResult(None, [_wrapped(failure)])
 
     async def _execute(self, prepared: Prepared, context: OperationContext, payload: object | None) -> ExecutionResult:
         plan = self._plan(prepared, context)

@@ -37,7 +37,7 @@ async def run(
     """The `data` of a query, or of one event whose payload is given. Errors: Deviation."""
     state = Run(context.cursor_secret)
     rows: list[Rows] = [()] * len(plan.steps)
-    rows[0] = (_root_row(plan, context, payload),)
+    rows[0] = (root_row(plan, context, payload),)
     for fetch in plan.fetches:
         keys = state.keys[fetch.index] = _keys(fetch, rows)
         if fetch.given:
@@ -102,9 +102,14 @@ def _build(plan: Plan, rows: list[Rows], state: Run) -> dict[str, Any]:
     return data
 
 
-def _root_row(plan: Plan, context: OperationContext, payload: object | None) -> tuple[Any, ...]:
+class Missing:
+    """Stands for an attribute that a payload does not have."""
+
+
+def root_row(plan: Plan, context: OperationContext, payload: object | None) -> tuple[Any, ...]:
+    """The row of the plan's root: what it reads of the viewer, or of an event's payload. Errors: Deviation."""
     source = RootRow(context) if payload is None else payload
-    return (None, *(_as_in_a_row(getattr(source, column)) for column in plan.columns))
+    return (None, *(_as_in_a_row(getattr(source, column, Missing)) for column in plan.columns))
 
 
 def _as_in_a_row(value: object) -> object:
@@ -116,7 +121,7 @@ def _as_in_a_row(value: object) -> object:
             return format(value, "f")
         case Enum():
             return value.value
-        case None | str() | int() | float() | bool() | date() | datetime() | list():
+        case None | str() | int() | float() | bool() | date() | datetime():
             return value
         case _:
             raise Deviation(f"an attribute of type {type(value).__name__}")
