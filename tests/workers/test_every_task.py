@@ -1,0 +1,149 @@
+"""Every registered task, run twice: the second run must leave every row of the database as the first left it.
+
+A new task needs a sample: a function that asks for the job, with something for it to do.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import func, insert, text
+
+from app.embedded import Embedded
+from db import jobs
+from db.base import applied_jobs_table
+from db.engines import Db, Dsns, Viewer
+from db.jobs import JobRef
+from domains.bank.providers.file.options import FileOptions
+from domains.budget.service.change_budgets import CreateBudget
+from domains.flows.change_budgets import create_budget
+from domains.flows.import_statement import request_import
+from domains.flows.services import Services
+from domains.flows.uploads import store_upload
+from tests.conftest import MakeUser
+from tests.domains.flows.rows import FOOD, add_rows, row
+from tests.workers.conftest import change, end_live_jobs, row_of
+from workers.runner import JobRunner
+from workers.task import load_tasks
+
+TASKS = load_tasks()
+Sample = Callable[[Services, Viewer], Awaitable[JobRef]]
+
+STATEMENT = b"""Date,Description,Amount
+2026-11-02,COFFEE CORNER,-3.50
+2026-11-02,COFFEE CORNER,-3.50
+2026-11-03,SALARY NOVEMBER,2500.00
+"""
+
+
+async def ask(services: Services, domain: str, topic: str, viewer: Viewer | None = None) -> JobRef:
+    opened = services.db.system(domain) if viewer is None else services.db.write(domain, viewer)
+    async with opened as session:
+        return JobRef(domain, await jobs.add(session, topic, key=str(uuid4())), 0)
+
+
+async def statement_to_import(services: Services, viewer: Viewer) -> JobRef:
+    await food_budget(services, viewer)
+    upload_id = await store_upload(services, viewer, STATEMENT, "november.csv", "text/csv")
+    import_id = await request_import(services, viewer, upload_id, FileOptions(currency="USD"), str(uuid4()))
+    table = jobs.jobs_table("bank")
+    async with services.db.system("bank") as session:
+        found = await session.execute(table.select().where(table.c.topic == "bank.import", table.c.key == str(import_id)))
+        return JobRef("bank", found.one().id, 0)
+
+
+async def food_budget(services: Services, viewer: Viewer) -> UUID:
+    command = CreateBudget("Food", FOOD, Decimal("300"), "USD", "monthly", date(2026, 1, 1))
+    return await create_budget(services, viewer, command, str(uuid4()))
+
+
+async def budget_to_refold(services: Services, viewer: Viewer) -> JobRef:
+    await food_budget(services, viewer)
+    today = services.clock.now().date()
+    await add_rows(services, viewer, [row(today, "12.50"), row(today, "7.25")])
+    await end_live_jobs(services.db, "budget.refold")
+    return await ask(services, "budget", "budget.refold", viewer)
+
+
+async def partitions(services: Services, viewer: Viewer) -> JobRef:
+    return await ask(services, "transaction", "transaction.ensure_partitions")
+
+
+async def expired_upload(services: Services, viewer: Viewer) -> JobRef:
+    kept_no_longer = replace(services, options=replace(services.options, upload_kept_s=-3600))
+    await store_upload(kept_no_longer, viewer, STATEMENT, "old.csv", None)
+    return await ask(services, "bank", "bank.purge_uploads")
+
+
+async def old_rows(services: Services, viewer: Viewer) -> JobRef:
+    old = await ask(services, "budget", f"test.{uuid4()}", viewer)
+    await change(services.db, old.id, state="done", finished_at=func.now() - timedelta(days=3))
+    fences = applied_jobs_table("budget")
+    async with services.db.system("budget") as session:
+        await session.execute(insert(fences).values(job_id=uuid4(), applied_at=func.now() - timedelta(days=31)))
+    return await ask(services, "budget", "upkeep.purge")
+
+
+SAMPLES: dict[str, Sample] = {
+    "bank.import": statement_to_import,
+    "bank.purge_uploads": expired_upload,
+    "budget.refold": budget_to_refold,
+    "transaction.ensure_partitions": partitions,
+    "upkeep.purge": old_rows,
+}
+
+
+@pytest.fixture(scope="module")
+async def everything(servers: Embedded) -> AsyncIterator[Db]:
+    """Sessions that see every row."""
+    superuser = Db(Dsns(app=servers.superuser_dsn, system=servers.superuser_dsn), None)
+    yield superuser
+    await superuser.close()
+
+
+async def rows(everything: Db, job: JobRef) -> dict[str, list[str]]:
+    """Every row of every table, as text; but the job's own, whose attempts and times are what a run changes.
+
+    When a row was last touched is left out: a fold may write what is there already. So are live events on their way out.
+    """
+    listed: dict[str, list[str]] = {}
+    async with everything.system("user") as session:
+        find = "select relnamespace::regnamespace::text, relname from pg_class where relkind in ('r', 'p') and not relispartition"
+        tables = (await session.execute(text(f"{find} and relnamespace::regnamespace::text like '%\\_schema' order by 1, 2"))).all()
+        for schema, table in tables:
+            where = f"where topic <> '{jobs.PUBLISH}' and id <> '{job.id}'" if table == "jobs" else ""
+            found = await session.execute(text(f"select (to_jsonb(t) - 'updated_at')::text from {schema}.{table} t {where} order by 1"))
+            listed[f"{schema}.{table}"] = list(found.scalars())
+    return listed
+
+
+async def run(services: Services, ref: JobRef, topic: str, lease_token: int) -> Any:
+    await JobRunner(services, TASKS).run(JobRef(ref.domain, ref.id, lease_token), topic)
+    return await row_of(services.db, ref.id, ref.domain)
+
+
+@pytest.mark.parametrize("topic", sorted(TASKS))
+async def test_a_second_run_changes_no_row(topic: str, services: Services, make_user: MakeUser, everything: Db) -> None:
+    assert topic in SAMPLES, f"{topic} is new: give it a sample"
+    ref = await SAMPLES[topic](services, await make_user())
+    before = await rows(everything, ref)
+
+    assert (await run(services, ref, topic, 0)).state == "done"
+    first = await rows(everything, ref)
+    await change(services.db, ref.id, ref.domain, state="queued", finished_at=None)
+    done = await run(services, ref, topic, 1)
+    second = await rows(everything, ref)
+
+    assert (done.state, done.attempt) == ("done", 2)
+    changed = {table: (first[table], second[table]) for table in second if first[table] != second[table]}
+    assert changed == {}
+    if topic != "transaction.ensure_partitions":  # whose effect, two empty tables, is there since the migrations
+        assert first != before, "the sample gave the task nothing to do"
+
+
+def test_no_sample_is_without_a_task() -> None:
+    assert set(SAMPLES) == set(TASKS)

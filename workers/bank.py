@@ -1,0 +1,23 @@
+"""Jobs of `bank`: statements on their way in, and uploads that nobody imported."""
+
+from uuid import UUID
+
+from db.bank import queries as bank
+from domains.flows.import_statement import run_import
+from workers.task import HOURLY, Job, task
+
+PURGE_BATCHES = 100
+
+
+@task("bank.import")
+async def import_statement(job: Job, import_id: UUID) -> None:
+    await run_import(job.services, job, import_id)
+
+
+@task("bank.purge_uploads", every=HOURLY, domains=("bank",))
+async def purge_uploads(job: Job) -> None:
+    """What is left over after so many batches is for the next hour."""
+    for _ in range(PURGE_BATCHES):
+        async with job.system() as session:
+            if not await bank.purge_uploads(session):
+                return
