@@ -54,9 +54,10 @@ Root fields (`queries.py`, `mutations.py`, `subscriptions.py`); `extends("Query"
             yield BudgetUpdated(budget_id=..., version=...)
 
 Loaders are declared in `resolvers/loaders.py`'s way; failures with `expose(domains.budget.errors)` in `mutations.py`.
-Ids in inputs are `strawberry.ID`: `from_global_id(input.id, "Budget")` gives the UUID, or None for whatever is not one,
-which the resolver treats as absent. Plain `@strawberry.field` resolvers work too; `self` is the row (name the columns it
-reads in `@entity(reads=...)`), and a query with one runs on graphql-core instead of the compiled executor.
+Ids in inputs are `strawberry.ID`: `from_global_id(input.id, "Budget")` gives the UUID, or None for whatever is not one;
+`given_id` gives the id of nothing then, so that the use case does not find it like any other that is not there.
+Plain `@strawberry.field` resolvers work too; `self` is the row (name the columns it reads in `@entity(reads=...)`), and a
+query with one runs on graphql-core instead of the compiled executor.
 """
 
 from collections.abc import Callable, Mapping
@@ -85,7 +86,7 @@ from resolvers.declared import (
     name_columns,
     page_arguments,
 )
-from resolvers.ids import from_global_id, text_from_global_id, to_global_id
+from resolvers.ids import from_global_id, given_id, text_from_global_id, to_global_id
 from resolvers.loaders import Columns, Sort
 from resolvers.nodes import Node, TypedRow
 from resolvers.paging import Paging
@@ -110,6 +111,7 @@ __all__ = [
     "expose",
     "extends",
     "from_global_id",
+    "given_id",
     "link",
     "links",
     "money",

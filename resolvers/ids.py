@@ -6,11 +6,14 @@ A malformed id, one of another type and one that is not there answer alike: None
 import binascii
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from typing import Final
 from uuid import UUID
 
 from domains.core.ids import parse_id
 
 MAX_CHARACTERS = 300
+#: No row has this id.
+NOBODYS: Final = UUID(int=0)
 _PARTS = re.compile(r"([A-Za-z][A-Za-z0-9]*):([\x21-\x7e]{1,100})", re.ASCII)
 
 
@@ -42,3 +45,8 @@ def from_global_id(value: str, expected: str) -> UUID | None:
     """The id in a global id of the expected type."""
     key = text_from_global_id(value, expected)
     return None if key is None else parse_id(key)
+
+
+def given_id(value: str, expected: str) -> UUID:
+    """As `from_global_id`, but for use cases: what is no id becomes the id of nothing, and is not found on the same path."""
+    return from_global_id(value, expected) or NOBODYS
