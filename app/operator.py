@@ -12,7 +12,6 @@ from domains.auth.errors import SignInFailed
 from domains.bank.providers.file.options import FileOptions
 from domains.core.errors import AppError, TryAgain
 from domains.flows import import_statement
-from domains.flows.seed_demo import seed_demo
 from domains.flows.services import Services
 from domains.flows.sign_in import open_session_for
 from domains.user.rules import find_email
@@ -20,6 +19,8 @@ from domains.user.rules import find_email
 
 async def make_demo(settings: Settings) -> None:
     """The demo's users with all they have, unless they are there. Errors: SettingsInvalid."""
+    from domains.flows.seed_demo import seed_demo  # what makes two years of a life is loaded when one is made
+
     async with open_services(settings) as services:
         await seed_demo(services)
 
