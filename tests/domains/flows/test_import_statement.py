@@ -41,7 +41,7 @@ def csv(*rows: tuple[date, str, str]) -> bytes:
 COFFEE = (TODAY, "STARBUCKS STORE #1234", "-4.50")
 WHOLE = "WHOLE FOODS MARKET"
 STATEMENT = csv(COFFEE, COFFEE, (TODAY, f"{WHOLE} 10234", "-95.50"), (TODAY - timedelta(days=400), WHOLE, "-70.00"))
-    COFFEE, COFFEE, (TODAY, "WHOLE FOODS MARKET 10234", "-95.50"), (TODAY - timedelta(days=400), "WHOLE FOODS MARKET", "-70.00")
+TWO_COFFEES_AND_MORE = {"added": 4, "updated": 0, "unchanged": 0}
 
 
 async def food_budget(services: Services, viewer: Viewer) -> UUID:
