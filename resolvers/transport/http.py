@@ -77,6 +77,7 @@ class GraphQLHttp:
         except RequestRefused as error:
             await self._admission.admit(token, address, REFUSED_COST)
             return refused(error, self._gateway, request_id, media)
+        scope.setdefault("state", {})["operation"] = {"operation": prepared.operation_type, "cost": prepared.cost}
         admitted = await self._admission.admit(token, address, prepared.cost)
         work = run_operation(self._gateway, prepared, self._admission.context(admitted, request_id), admitted.throttle)
         if prepared.operation_type == "mutation":

@@ -70,6 +70,7 @@ class _Socket:
 
     def __init__(self, endpoint: GraphQLWebSocket, scope: Scope, receive: Receive, send: Send) -> None:
         self._endpoint = endpoint
+        self._scope = scope
         self._receive = receive
         self._send_event = send
         self._request_id = request_id_of(scope)
@@ -95,6 +96,7 @@ class _Socket:
             log.debug("websocket.lost", request_id=self._request_id)
         finally:
             await self._end_operations()
+            self._scope.setdefault("state", {})["operation"] = {"operations": self._begun, "code": close.code if close else None}
         if close is not None:
             with contextlib.suppress(OSError):
                 await self._send_event({"type": "websocket.close", "code": close.code, "reason": _short(close.reason)})

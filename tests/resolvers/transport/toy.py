@@ -1,14 +1,19 @@
 """A small schema for the transports: nothing of it needs Postgres, and what happens in it can be seen from outside."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from functools import cache
+from typing import TypeVar
 
 import strawberry
 
 from db.errors import DatabaseUnavailable
 from resolvers.context import Info
+from resolvers.declared import Declarations, declaring
 from resolvers.execution.operation import Gateway
+from resolvers.fields import extends
+from resolvers.schema import make_schema
 
 
 @dataclass
@@ -22,6 +27,18 @@ class Seen:
 
 
 seen = Seen()
+toy = Declarations("toy")
+T = TypeVar("T", bound=type)
+
+
+def extends_toy(name: str) -> Callable[[T], T]:
+    """`extends`, in the toy's own register."""
+
+    def add(cls: T) -> T:
+        with declaring(toy):
+            return extends(name)(cls)
+
+    return add
 
 
 async def _work(name: str, seconds: float) -> str:
@@ -35,7 +52,7 @@ async def _work(name: str, seconds: float) -> str:
     return name
 
 
-@strawberry.type
+@extends_toy("Query")
 class Query:
     @strawberry.field
     def hello(self, name: str = "you") -> str:
@@ -62,14 +79,14 @@ class Query:
         raise DatabaseUnavailable("nobody there")
 
 
-@strawberry.type
+@extends_toy("Mutation")
 class Mutation:
     @strawberry.mutation
     async def work(self, name: str, seconds: float) -> str:
         return await _work(name, seconds)
 
 
-@strawberry.type
+@extends_toy("Subscription")
 class Subscription:
     @strawberry.subscription
     async def count(self, to: int) -> AsyncIterator[int]:
@@ -103,5 +120,6 @@ class Subscription:
         raise RuntimeError("a bug with a secret in it")
 
 
+@cache
 def make_gateway() -> Gateway:
-    return Gateway(strawberry.Schema(Query, Mutation, Subscription))
+    return Gateway(make_schema(toy))
