@@ -1,0 +1,151 @@
+"""What banks call the columns of their CSV files, by language: data.
+
+role -> headers, separated by "|", as `csv_columns.normalized` gives them: lower case, without accents, punctuation and currency.
+`own_or_other_account` is a number that is the owner's where it stands left of the date, and the other side's elsewhere.
+"""
+
+_ENGLISH = {
+    "posted_date": "posted date|posting date|post date|date posted|booking date|booked date|booked|completed date|date completed"
+    "|settlement date|entry date|posted on|processed date|effective date|bank date",
+    "date": "date|transaction posting date|date utc|datetime|date time|created on|finished on",
+    "transaction_date": "transaction date|trans date|started date|purchase date|date of transaction|transaction time",
+    "value_date": "value date|value dt",
+    "amount": "amount|transaction amount|net|net amount|value|sum|amount in account currency|billing amount",
+    "debit": "debit|debit amount|debits|withdrawal|withdrawals|withdrawal amount|withdrawal amt|money out|paid out|out|outflow|spent"
+    "|payments out|debit amt",
+    "credit": "credit|credit amount|credits|deposit|deposits|deposit amount|deposit amt|money in|paid in|in|inflow|received|payments in"
+    "|credit amt",
+    "direction": "debit credit|credit debit|dr cr|cr dr|d c|c d|debit or credit|credit debit indicator|credit or debit|direction|sign",
+    "fee": "fee",
+    "currency": "currency|ccy|currency code|transaction currency|account currency|billing currency",
+    "balance": "balance|running balance|closing balance|account balance|balance after transaction|ledger balance|running bal",
+    "own_or_other_account": "iban",
+    "account": "account|account number|account no|account iban|own account|own iban|account id|card number|card no|source account",
+    "id": "transaction id|id|transferwise id|transaction number|fitid|transaction uuid|transaction identifier|unique id",
+    "description": "description|details|transaction description|transaction details|narrative|narration|particulars|transaction"
+    "|original description|extended details|remarks|description 1|description 2|appears on your statement as",
+    "payee": "payee|merchant|merchant name|name|counterparty|counter party|counterparty name|payee name|beneficiary|beneficiary name"
+    "|name description|target name|payee payer|partner name|payer payee|to from|other party|counterpart",
+    "memo": "memo|notes|note|message|communication|payment reference|purpose|remittance information|remittance info|notifications"
+    "|text|comment|additional information",
+    "reference": "reference|ref|reference number|bank reference|customer reference|check number|cheque number|check no|cheque no|ref no",
+    "type": "type|transaction type|payment type|method|code|transaction code",
+    "category": "category|spending category|merchant category|subcategory",
+    "status": "status|state|transaction status",
+}
+_GERMAN = {
+    "posted_date": "buchungstag|buchungsdatum|buchung|gebucht am",
+    "date": "datum",
+    "transaction_date": "transaktionsdatum|umsatzdatum|kaufdatum|belegdatum|beauftragungsdatum",
+    "value_date": "valuta|valutadatum|wertstellung|wertstellungsdatum|wertstellungstag|wert",
+    "amount": "betrag|umsatz|betrag in|buchungsbetrag|summe|umsatz in",
+    "debit": "soll|belastung|lastschrift|ausgabe|ausgaben|ausgang",
+    "credit": "haben|gutschrift|einnahme|einnahmen|eingang",
+    "direction": "soll haben|s h|sh|kennzeichen|soll haben kennzeichen|haben soll",
+    "fee": "gebuhr|gebuhren",
+    "currency": "wahrung|waehrung|kontowahrung|whg",
+    "balance": "saldo|kontostand|saldo nach buchung|kontosaldo|neuer saldo",
+    "own_or_other_account": "kontonummer|kontonummer iban",
+    "account": "konto|auftragskonto|iban auftragskonto|kartennummer|umsatz getatigt von iban|bezeichnung auftragskonto",
+    "id": "transaktions id|transaktionsnummer|transaktionscode|buchungs id|umsatz id",
+    "description": "beschreibung|buchungstext beschreibung|umsatzbeschreibung|details zur buchung",
+    "payee": "empfanger|zahlungsempfanger|auftraggeber empfanger|empfanger auftraggeber|beguenstigter zahlungspflichtiger"
+    "|begunstigter zahlungspflichtiger|name zahlungsbeteiligter|auftraggeber|zahlungspflichtige r|zahlungsempfanger in"
+    "|zahlungspflichtiger|begunstigter|handler|partnername|partner|auftraggeber begunstigter|empfanger zahlungspflichtiger|gegenpartei",
+    "memo": "verwendungszweck|zahlungsreferenz|zahlungsgrund|vorgang verwendungszweck|buchungsdetails|mitteilung|zweck|notiz",
+    "reference": "referenz|kundenreferenz|belegnummer|mandatsreferenz|referenznummer",
+    "type": "buchungstext|vorgang|umsatztyp|umsatzart|buchungsart|transaktionstyp|art",
+    "category": "kategorie|hauptkategorie",
+    "status": "buchungsstatus",
+}
+_FRENCH = {
+    "posted_date": "date comptable|date de comptabilisation|date de comptabilisation operation|date d ecriture|dateop"
+    "|date comptabilisation",
+    "date": "date|date operation|date de l operation|date d operation|date de operation",
+    "transaction_date": "date d achat|date de transaction|date de la transaction",
+    "value_date": "date de valeur|date valeur|dateval|valeur",
+    "amount": "montant|montant de l operation|montant operation|somme|montant net|montant en euros|montant euros",
+    "debit": "debit|debits|montant debit|debit euros|depense|depenses|sortie|retrait",
+    "credit": "credit|credits|montant credit|credit euros|recette|recettes|entree",
+    "direction": "sens|debit credit|d c",
+    "fee": "frais",
+    "currency": "devise|monnaie",
+    "balance": "solde|solde apres operation|nouveau solde",
+    "account": "compte|numero de compte|n de compte|no de compte|accountnum|numero compte",
+    "id": "identifiant|identifiant de transaction|numero de transaction|id de transaction",
+    "description": "libelle|libelle operation|libelle de l operation|libelle simplifie|designation|nature de l operation|label|intitule",
+    "payee": "beneficiaire|tiers|commercant|nom|contrepartie|marchand|nom du tiers|donneur d ordre|supplierfound",
+    "memo": "communication|motif|detail|details|commentaire|informations complementaires|information complementaire|libelle complementaire",
+    "reference": "reference|reference operation|n operation|numero de cheque|reference de l operation",
+    "type": "type|type operation|type d operation|type de transaction|nature",
+    "category": "categorie|sous categorie",
+    "status": "statut|etat",
+}
+_SPANISH = {
+    "posted_date": "fecha contable|fecha de contabilizacion|f contable|fecha de registro",
+    "date": "fecha|fecha operacion|fecha de operacion|f operacion|fecha de la operacion",
+    "transaction_date": "fecha de transaccion|fecha transaccion|fecha de compra",
+    "value_date": "fecha valor|fecha de valor|f valor|valor",
+    "amount": "importe|monto|cantidad|importe eur|importe de la operacion|importe operacion",
+    "debit": "debe|cargo|cargos|debito|debitos|retiro|retiros|gasto|gastos|salida|pagos",
+    "credit": "haber|abono|abonos|credito|creditos|deposito|depositos|ingreso|ingresos|entrada",
+    "direction": "debe haber|cargo abono",
+    "fee": "comision",
+    "currency": "divisa|moneda",
+    "balance": "saldo|saldo disponible|saldo contable",
+    "account": "cuenta|numero de cuenta|num cuenta|no de cuenta",
+    "id": "id de transaccion|numero de operacion|id transaccion|identificador",
+    "description": "concepto|descripcion|detalle|movimiento|descripcion de la operacion|concepto ampliado|operacion",
+    "payee": "beneficiario|comercio|contraparte|nombre|ordenante|beneficiario ordenante|destinatario",
+    "memo": "observaciones|mas datos|informacion adicional|comentario|referencia de pago|nota",
+    "reference": "referencia|referencia 1|referencia 2|numero de cheque",
+    "type": "tipo|tipo de movimiento|tipo de operacion|tipo de transaccion",
+    "category": "categoria|subcategoria",
+    "status": "estado",
+}
+_ITALIAN = {
+    "posted_date": "data contabile|data contabilizzazione|data registrazione|data di completamento",
+    "date": "data|data operazione|data movimento|data dell operazione",
+    "transaction_date": "data transazione|data acquisto|data di inizio",
+    "value_date": "data valuta|valuta data",
+    "amount": "importo|importo in euro|somma|importo operazione|importo euro",
+    "debit": "dare|addebito|addebiti|uscita|uscite|addebiti euro|importo addebito",
+    "credit": "avere|accredito|accrediti|entrata|entrate|accrediti euro|importo accredito",
+    "direction": "dare avere|segno",
+    "fee": "commissione|costo",
+    "currency": "divisa|valuta",
+    "balance": "saldo|saldo contabile|saldo finale",
+    "account": "conto|numero conto|numero di conto|rapporto|conto corrente",
+    "id": "id transazione|numero operazione|identificativo",
+    "description": "descrizione|descrizione operazione|descrizione completa|operazione|movimento|descrizione estesa",
+    "payee": "beneficiario|esercente|controparte|nome|ordinante|ordinante beneficiario|beneficiario ordinante",
+    "memo": "causale|dettagli|note|informazioni aggiuntive|messaggio",
+    "reference": "riferimento|numero assegno",
+    "type": "tipo|tipologia|tipo operazione|tipo transazione|causale abi",
+    "category": "categoria",
+    "status": "stato",
+}
+_DUTCH = {
+    "posted_date": "boekdatum|boekingsdatum|uitvoeringsdatum|datum boeking|datum van boeking",
+    "date": "datum",
+    "transaction_date": "transactiedatum|datum transactie",
+    "value_date": "rentedatum|valutadatum|datum valuta",
+    "amount": "bedrag|bedrag eur|bedrag in|transactiebedrag|bedrag in eur",
+    "debit": "af|debet|uitgaven|uitgave|afgeschreven|bedrag af",
+    "credit": "bij|inkomsten|bijgeschreven|bedrag bij|ontvangsten",
+    "direction": "af bij|bij af|debet credit|d c|debit credit|creditdebit|credit debet",
+    "fee": "kosten",
+    "currency": "munt|valuta|muntsoort|transactievaluta|munteenheid",
+    "balance": "saldo|saldo na mutatie|saldo na trn|saldo na boeking|eindsaldo|nieuw saldo",
+    "account": "rekening|rekeningnummer|iban bban|eigen rekening|van rekening|rekening iban",
+    "id": "transactie id|volgnr|transactiereferentie|uniek id",
+    "description": "omschrijving|omschrijving 1|omschrijving 2|omschrijving 3|beschrijving|transactieomschrijving|naam omschrijving",
+    "payee": "naam|naam tegenpartij|tegenpartij|begunstigde|tegenrekeninghouder|naam tegenrekening|tegenpartij naam|naam tegenpartij bevat",
+    "memo": "mededelingen|mededeling|betalingskenmerk|notitie|boodschap|vrije mededeling|opmerking",
+    "reference": "referentie|kenmerk|machtigingskenmerk",
+    "type": "mutatiesoort|soort|transactiesoort|type transactie|boekingstype",
+    "category": "categorie",
+    "status": "toestand",
+}
+
+HEADERS = {"en": _ENGLISH, "de": _GERMAN, "fr": _FRENCH, "es": _SPANISH, "it": _ITALIAN, "nl": _DUTCH}
