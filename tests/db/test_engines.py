@@ -9,7 +9,7 @@ from sqlalchemy import select, text
 from app.embedded import Embedded
 from db import jobs
 from db.connection import Row
-from db.engines import Db, Dsns, Viewer
+from db.engines import Db, Dsns
 from db.errors import DatabaseUnavailable, NoViewer, PoolExhausted
 from db.live import Event, Hub
 from db.redis import RedisConnections
