@@ -1,5 +1,6 @@
 """`florin run` as a person meets it: a process of its own, a folder of its own, signals."""
 
+import contextlib
 import os
 import re
 import signal
@@ -122,20 +123,16 @@ def test_it_says_where_it_is_answers_and_leaves_nothing_at_ctrl_c(start: Start) 
     assert [process for process in family if lives(process)] == []
 
 
-def test_a_second_run_finds_the_same_data_and_the_same_keys(start: Start, folder: Path) -> None:
-    first = start()
-    first.wait_until_ready()
+def test_a_run_takes_up_the_data_and_the_keys_that_are_there(start: Start, folder: Path) -> None:
+    florin("migrate", "--data", str(folder)).communicate(timeout=60)
     kept = {name: (folder / name).read_bytes() for name in ("keyring", "secret", "passwords.json")}
-    first.end(signal.SIGTERM)
 
-    second = start()
-    second.wait_until_ready()
+    run = start()
+    run.wait_until_ready()
 
     assert {name: (folder / name).read_bytes() for name in kept} == kept
-    assert (folder / "keyring").stat().st_mode & 0o777 == 0o600
-    code, complaint = second.end(signal.SIGTERM)
-    assert code == 0
-    assert "making the database folder" not in complaint
+    assert {(folder / name).stat().st_mode & 0o777 for name in kept} == {0o600}
+    assert "making the database folder" not in run.complaint()
 
 
 def test_when_it_is_killed_its_processes_end_and_the_next_run_works(start: Start) -> None:
@@ -152,25 +149,32 @@ def test_when_it_is_killed_its_processes_end_and_the_next_run_works(start: Start
     assert again.end(signal.SIGINT)[0] == 0
 
 
-@pytest.mark.parametrize("name", ["api", "worker"])
-def test_a_process_that_dies_is_reported_and_started_again(start: Start, name: str) -> None:
+def test_what_dies_is_started_again_and_commands_reach_the_run_meanwhile(start: Start, folder: Path) -> None:
     run = start()
     run.wait_until_ready()
-    victim = next(process for process in run.family() if process.cmdline()[1:4] == ["-m", "app.child", name])
 
-    victim.kill()
+    for name in ("api", "worker"):
+        victim = child_called(run, name)
+        assert victim is not None
+        victim.kill()
+        until(lambda name=name, victim=victim: child_called(run, name) not in (None, victim))
+    migrate = florin("migrate", "--data", str(folder))
 
-    def came_back() -> bool:
-        return any(
-            process.pid != victim.pid and process.cmdline()[1:4] == ["-m", "app.child", name] for process in run.family() if lives(process)
-        )
-
-    until(came_back)
-    with urllib.request.urlopen(f"{run.url}/health/ready", timeout=30) as answer:  # a connection waits while the API starts again
+    assert migrate.communicate(timeout=60)[0] == "nothing to migrate\n"
+    with urllib.request.urlopen(f"{run.url}/health/ready", timeout=30) as answer:  # connections wait while the API starts again
         assert answer.status == 200
     code, complaint = run.end(signal.SIGINT)
     assert code == 0
-    assert re.search(rf"the {name} process ended with signal SIGKILL; starting it again in 0.5 s", complaint)
+    assert re.findall(r"the (\w+) process ended with signal SIGKILL; starting it again in 0.5 s", complaint) == ["api", "worker"]
+
+
+def child_called(run: Run, name: str) -> psutil.Process | None:
+    """The run's process of this name; None while there is none."""
+    for process in run.family():
+        with contextlib.suppress(psutil.Error):
+            if process.cmdline()[1:4] == ["-m", "app.child", name]:
+                return process
+    return None
 
 
 def test_when_a_server_dies_the_run_ends_and_says_so(start: Start) -> None:
@@ -210,17 +214,6 @@ def test_ctrl_c_while_it_starts_leaves_nothing(tmp_path: Path) -> None:
 
     assert code == 0
     until(lambda: not any(lives(process) for process in family))
-
-
-def test_commands_reach_the_servers_of_a_run(start: Start, folder: Path) -> None:
-    run = start()
-    run.wait_until_ready()
-
-    migrate = florin("migrate", "--data", str(folder))
-
-    assert migrate.communicate(timeout=60)[0] == "nothing to migrate\n"
-    assert migrate.returncode == 0
-    assert run.process.poll() is None
 
 
 def test_a_token_for_nobody_is_refused(folder: Path) -> None:
