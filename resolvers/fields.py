@@ -5,7 +5,7 @@ A type and where its values come from (`resolvers/budget/types.py`):
     @entity(loader="budget.by_id")                            # has a global id; refetchable by node, _entities, payloads
     class Budget(Node):
         name = column(str)                                    # column "name" of the row
-        period = column(BudgetPeriod)                         # a @strawberry.enum whose values are what the column holds
+        period = column(BudgetPeriod)                         # a @strawberry.enum of `choice`s, whose values the column holds
         limit = money("amount")                               # columns "amount" and "currency" -> Money
         others = amounts()                                    # column "others" holds {currency: amount} -> [Money!]!
         closes_on = column(date | None, "end_date")           # another column name
@@ -49,7 +49,7 @@ Root fields (`queries.py`, `mutations.py`, `subscriptions.py`); `extends("Query"
 
     @extends("Subscription")
     class BudgetSubscriptions:
-        @strawberry.subscription
+        @subscription
         async def budget_updated(self, info: Info) -> AsyncGenerator[BudgetUpdated, None]:
             yield BudgetUpdated(budget_id=..., version=...)
 
@@ -90,7 +90,7 @@ from resolvers.ids import from_global_id, given_id, text_from_global_id, to_glob
 from resolvers.loaders import Columns, Sort
 from resolvers.nodes import Node, TypedRow
 from resolvers.paging import Paging
-from resolvers.payloads import Error, Payload, expose, mutation
+from resolvers.payloads import Error, Payload, expose, mutation, subscription
 from resolvers.scalars import CurrencyCode, Money
 
 __all__ = [
@@ -106,6 +106,7 @@ __all__ = [
     "Payload",
     "Sort",
     "amounts",
+    "choice",
     "column",
     "entity",
     "expose",
@@ -118,6 +119,7 @@ __all__ = [
     "mutation",
     "page",
     "payload",
+    "subscription",
     "text_from_global_id",
     "to_global_id",
     "value",
@@ -133,6 +135,11 @@ Input: TypeAlias = Annotated[Given, strawberry.argument(description="What is ask
 def column(annotation: Any, name: str | None = None, **options: Any) -> Any:
     """A leaf of the row: the column called `name`, or like the field. `options`: description, deprecation_reason."""
     return make_field(None if name is None else Column(name), annotation, **options)
+
+
+def choice(value: str, description: str) -> Any:
+    """A member of an enum: what the column holds, and what clients read of it."""
+    return strawberry.enum_value(value, description=description)
 
 
 def money(amount: str = "", currency: str = "currency", *, nullable: bool = False, **options: Any) -> Any:

@@ -2,7 +2,7 @@
 
 import enum
 import functools
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from datetime import date, datetime
 from decimal import Decimal
 from inspect import cleandoc
@@ -119,7 +119,16 @@ def mutation(resolver: Callable[..., Awaitable[Any]]) -> Any:
 
     Its docstring is what clients read of it.
     """
-    return strawberry.mutation(resolver=expected_errors(resolver), description=cleandoc(resolver.__doc__) if resolver.__doc__ else None)
+    return strawberry.mutation(resolver=expected_errors(resolver), description=_said(resolver))
+
+
+def subscription(resolver: Callable[..., AsyncGenerator[Any, None]]) -> Any:
+    """A field of Subscription: a generator of payloads. Its docstring is what clients read of it."""
+    return strawberry.subscription(resolver=resolver, description=_said(resolver))
+
+
+def _said(resolver: Callable[..., Any]) -> str | None:
+    return cleandoc(resolver.__doc__) if resolver.__doc__ else None
 
 
 def expose_core() -> None:

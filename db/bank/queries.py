@@ -53,6 +53,14 @@ def imports_by_id(columns: Columns) -> Select[Any]:
     return select(*read_columns(rows, columns, rows.c.id)).where(owned(rows), is_one_of(rows.c.id))
 
 
+@compiled
+def failed_imports_by_id(columns: Columns) -> Select[Any]:
+    """Those that say why they failed."""
+    rows = statement_imports
+    failed = rows.c.error_code.is_not(None)
+    return select(*read_columns(rows, columns, rows.c.id)).where(owned(rows), is_one_of(rows.c.id), failed)
+
+
 # Uploads
 
 

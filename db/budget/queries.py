@@ -55,15 +55,11 @@ def budgets_by_user(columns: Columns) -> Select[Any]:
 
 @compiled
 def latest_utilization() -> Select[Any]:
-    """Per budget id, the newest stored period that began by `today`, beside what decides whether it is still the current one."""
+    """Per budget id, the period that was folded last, beside what decides whether it still is the current one.
+
+    Not the one that began last: a budget that has become monthly leaves a stored week that began later.
+    """
     used = budget_utilization
-    latest = (
-        select(used)
-        .where(used.c.budget_id == budgets.c.id, used.c.period_start <= bindparam("today", type_=Date))
-        .order_by(used.c.period_start.desc())
-        .limit(1)
-        .lateral("latest")
-    )
     definition = [budgets.c[name] for name in ("period", "start_date", "end_date", "currency", "version")]
     figures = ["period_start", "period_end", "amount_spent", "amount_pending", "amount_remaining", "percentage_used"]
     counted = ["unconverted", "transaction_count", "is_exceeded"]
@@ -72,9 +68,9 @@ def latest_utilization() -> Select[Any]:
             leaf(budgets.c.id).label("key"),
             *definition,
             leaf(budgets.c.amount).label("amount"),
-            *(leaf(latest.c[name]).label(name) for name in [*figures, *counted]),
+            *(leaf(used.c[name]).label(name) for name in [*figures, *counted]),
         )
-        .select_from(budgets.outerjoin(latest, budgets.c.id == latest.c.budget_id))
+        .select_from(budgets.outerjoin(used, and_(used.c.budget_id == budgets.c.id, used.c.is_current)))
         .where(_live(budgets), is_one_of(budgets.c.id))
     )
 

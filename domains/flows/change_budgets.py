@@ -1,5 +1,6 @@
 """Changing budgets, with what that needs of other domains: the category must exist, and the figures follow at once."""
 
+from typing import Any
 from uuid import UUID
 
 from db.engines import Viewer
@@ -15,12 +16,12 @@ from domains.flows.services import Services
 BUDGETABLE = "expense"
 
 
-async def create_budget(services: Services, viewer: Viewer, command: service.CreateBudget, idempotency_key: str) -> UUID:
-    """A new budget with its figures. Errors: CategoryNotBudgetable and those of the use case."""
+async def create_budget(services: Services, viewer: Viewer, command: service.CreateBudget, idempotency_key: str, asked: Any = None) -> UUID:
+    """A new budget with its figures. `asked`, see the use case. Errors: CategoryNotBudgetable and those of the use case."""
     await _check_category(services, viewer, command.category)
     try:
         async with services.db.write("budget", viewer) as session:
-            changed = await service.create_budget(session, command, idempotency_key)
+            changed = await service.create_budget(session, command, idempotency_key, asked)
     except KeyReused as error:
         raise IdempotencyKeyReused(field="idempotencyKey") from error
     await refold_held(services, viewer, changed.refold)

@@ -161,5 +161,6 @@ def categories_by_parent(columns: Columns) -> Select[Any]:
 
 @compiled
 def all_categories(columns: Columns) -> Select[Any]:
-    """Every category, parents before their children; the key is the id."""
-    return select(*read_columns(categories, columns, categories.c.id)).order_by(categories.c.sort_order, categories.c.id)
+    """Every category in the order to show, under the one key bound as `key`."""
+    order = (categories.c.sort_order, categories.c.id)
+    return select(*read_columns(categories, columns, bindparam("key", type_=Text))).order_by(*order)

@@ -62,13 +62,14 @@ class Changed:
     refold: jobs.Claim | None
 
 
-async def create_budget(session: WriteSession, command: CreateBudget, idempotency_key: str) -> Changed:
+async def create_budget(session: WriteSession, command: CreateBudget, idempotency_key: str, asked: Any = None) -> Changed:
     """Store the budget once per idempotency key.
 
+    asked: what the client said, where the command holds defaults of the day: a retry after midnight is the same request.
     Errors: NameInvalid, AmountInvalid, CurrencyInvalid, PeriodInvalid, ...; BudgetLimitReached; KeyReused.
     """
     values = _checked(command)
-    fingerprint = idempotency.fingerprint(command)
+    fingerprint = idempotency.fingerprint(command if asked is None else asked)
     answer = await idempotency.replay(session, CREATE, idempotency_key, fingerprint)
     if answer is not None:
         return Changed(UUID(answer["id"]), refold=None)

@@ -1,0 +1,133 @@
+"""What is said of a statement file."""
+
+import enum
+from typing import Any
+
+import strawberry
+from strawberry.utils.str_converters import to_camel_case
+
+from domains.bank.errors import StatementOptionsInvalid
+from domains.bank.providers.file.options import FileOptions
+from resolvers.bank.types import BankAccountType
+from resolvers.fields import CurrencyCode, choice
+
+
+@strawberry.enum(description="In which order a date is written.")
+class DateOrder(enum.Enum):
+    DMY = choice("DMY", "22/11/2026.")
+    MDY = choice("MDY", "11/22/2026.")
+    YMD = choice("YMD", "2026-11-22.")
+
+
+@strawberry.enum(description="What separates the whole from the fraction of an amount.")
+class DecimalSeparator(enum.Enum):
+    POINT = choice(".", "1,234.56")
+    COMMA = choice(",", "1.234,56")
+
+
+@strawberry.enum(description="What separates the columns.")
+class Delimiter(enum.Enum):
+    COMMA = choice(",", "A comma.")
+    SEMICOLON = choice(";", "A semicolon.")
+    TAB = choice("\t", "A tab.")
+    PIPE = choice("|", "A vertical bar.")
+
+
+@strawberry.enum(description="What a column of a CSV file means.")
+class StatementColumn(enum.Enum):
+    POSTED_DATE = choice("posted_date", "The day the bank booked it; it wins over the other dates.")
+    DATE = choice("date", "A day, where the file has but one.")
+    TRANSACTION_DATE = choice("transaction_date", "The day it was done.")
+    VALUE_DATE = choice("value_date", "The day from which it bears interest.")
+    AMOUNT = choice("amount", "The amount, negative for what goes out.")
+    DEBIT = choice("debit", "What goes out, in a column of its own.")
+    CREDIT = choice("credit", "What comes in, in a column of its own.")
+    DIRECTION = choice("direction", "A word or sign that says which way it goes.")
+    FEE = choice("fee", "A fee on top of the amount.")
+    CURRENCY = choice("currency", "The code of the amount's currency.")
+    BALANCE = choice("balance", "What was on the account afterwards.")
+    ACCOUNT = choice("account", "Which account it is on.")
+    ID = choice("id", "The bank's own number of the movement.")
+    DESCRIPTION = choice("description", "What it was.")
+    PAYEE = choice("payee", "Who is at the other end.")
+    MEMO = choice("memo", "What they wrote to it.")
+    REFERENCE = choice("reference", "A reference that goes with it.")
+    TYPE = choice("type", "The bank's kind of movement.")
+    CATEGORY = choice("category", "The bank's category.")
+    STATUS = choice("status", "Whether it is pending.")
+
+
+@strawberry.input(description="One column of a CSV file: what it means, and its header or its number.")
+class StatementColumnInput:
+    meaning: StatementColumn = strawberry.field(description="What the column means.")
+    header: str | None = strawberry.field(default=strawberry.UNSET, description="Its header, as it is in the file.")
+    number: int | None = strawberry.field(
+        default=strawberry.UNSET, description="Its place, counted from 1. Then the file needs no header, and all columns are named so."
+    )
+
+
+@strawberry.input(description="How to read a file, where what is detected would be wrong. All of it is optional.")
+class StatementOptionsInput:
+    delimiter: Delimiter | None = strawberry.field(default=strawberry.UNSET, description="CSV only: what separates its columns.")
+    encoding: str | None = strawberry.field(default=strawberry.UNSET, description="The character encoding, such as `windows-1252`.")
+    date_order: DateOrder | None = strawberry.field(default=strawberry.UNSET, description="CSV only: the order of its dates.")
+    decimal_separator: DecimalSeparator | None = strawberry.field(
+        default=strawberry.UNSET, description="CSV only: how amounts are written."
+    )
+    columns: list[StatementColumnInput] | None = strawberry.field(
+        default=strawberry.UNSET, description="CSV only: columns whose headers do not say what they mean."
+    )
+    currency: CurrencyCode | None = strawberry.field(
+        default=strawberry.UNSET, description="Of amounts for which the file names none. By default yours."
+    )
+    account_number: str | None = strawberry.field(
+        default=strawberry.UNSET, description="For a file of one account that does not say which: any text that stands for it from now on."
+    )
+    account_name: str | None = strawberry.field(default=strawberry.UNSET, description="What to call that account when it is new.")
+    account_type: BankAccountType | None = strawberry.field(default=strawberry.UNSET, description="What kind of account it is.")
+    invert_amounts: bool = strawberry.field(default=False, description="For banks that write what goes out as positive.")
+
+
+@strawberry.input(description="An uploaded statement to take in.")
+class StatementImportInput:
+    upload_id: strawberry.ID = strawberry.field(description="The `uploadId` that `POST /uploads` answered.")
+    idempotency_key: str = strawberry.field(
+        description="1 to 255 characters that you choose for this import. A retry with it and the same input answers the same for 48 hours."
+    )
+    options: StatementOptionsInput | None = strawberry.field(default=strawberry.UNSET, description="How to read the file.")
+
+
+_ARGUMENTS = {"account_number": "account_id"}
+_FIELDS = {"account_id": "accountNumber"}
+
+
+def read_options(given: StatementOptionsInput | None) -> FileOptions:
+    """Errors: StatementOptionsInvalid, its `field` being the path in the mutation's input."""
+    if not given:
+        return FileOptions()
+    said: dict[str, Any] = {}
+    for name, value in vars(given).items():
+        if value is None or value is strawberry.UNSET or name == "columns":
+            continue
+        if isinstance(value, str) and "\0" in value:
+            raise StatementOptionsInvalid("This text has a character that text does not have.", field=_field_of(name))
+        said[_ARGUMENTS.get(name, name)] = value.value if isinstance(value, enum.Enum) else value
+    try:
+        return FileOptions(**said, columns=_read_columns(given.columns or []))
+    except StatementOptionsInvalid as error:
+        raise StatementOptionsInvalid(error.message, field=_field_of(error.field or "")) from error
+
+
+def _read_columns(given: list[StatementColumnInput]) -> dict[str, str | int]:
+    columns: dict[str, str | int] = {}
+    for column in given:
+        place = column.header if column.header else column.number
+        if not place or (column.header and column.number) or "\0" in str(place) or column.meaning.value in columns:
+            raise StatementOptionsInvalid("Each column is named once, by its header or by its number.", field="columns")
+        columns[column.meaning.value] = place
+    return columns
+
+
+def _field_of(option: str) -> str:
+    name = option.partition(".")[0]
+    return f"options.{_FIELDS.get(name, to_camel_case(name))}"

@@ -1,0 +1,100 @@
+"""What a user says of a budget."""
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import strawberry
+
+from db.engines import Viewer
+from domains.budget.service.change_budgets import CreateBudget, UpdateBudget
+from resolvers.budget.types import BudgetPeriod
+from resolvers.errors import BadUserInput
+from resolvers.fields import CurrencyCode, given_id, text_from_global_id
+
+
+def _optional(description: str) -> Any:
+    return strawberry.field(default=strawberry.UNSET, description=description)
+
+
+@strawberry.input(description="A new budget.")
+class BudgetCreateInput:
+    idempotency_key: str = strawberry.field(
+        description="1 to 255 characters that you choose for this budget. A retry with it and the same input answers the same for 48 hours."
+    )
+    name: str = strawberry.field(description="1 to 255 characters.")
+    category: strawberry.ID = strawberry.field(description="A category of expenses; its children count too.")
+    amount: Decimal = strawberry.field(description="What may be spent per period: not negative, with no more digits than the currency has.")
+    currency: CurrencyCode | None = _optional("By default yours.")
+    period: BudgetPeriod = strawberry.field(default=BudgetPeriod.MONTHLY, description="How long a period is.")
+    start_date: date | None = _optional("The first day of the first period. By default the first of this month, in your time zone.")
+    end_date: date | None = _optional("The last day, inclusive. By default none.")
+    notes: str | None = _optional("At most 2,000 characters.")
+    color: str | None = _optional("`#rrggbb`, in lower case.")
+    icon: str | None = _optional("The name of an icon, or an emoji: at most 50 characters.")
+
+
+@strawberry.input(description="What to change of a budget. What is left out stays as it is; its currency always does.")
+class BudgetUpdateInput:
+    id: strawberry.ID = strawberry.field(description="The budget.")
+    name: str | None = _optional("1 to 255 characters; not null.")
+    category: strawberry.ID | None = _optional("A category of expenses; not null.")
+    amount: Decimal | None = _optional("In the budget's currency; not null.")
+    period: BudgetPeriod | None = _optional("How long a period is; not null.")
+    start_date: date | None = _optional("The first day of the first period; not null.")
+    end_date: date | None = _optional("The last day, inclusive; null for no end.")
+    notes: str | None = _optional("At most 2,000 characters; null for none.")
+    color: str | None = _optional("`#rrggbb`, in lower case; null for none.")
+    icon: str | None = _optional("At most 50 characters; null for none.")
+
+
+@strawberry.input(description="Which budget to delete.")
+class BudgetDeleteInput:
+    id: strawberry.ID = strawberry.field(description="The budget.")
+
+
+#: What may be left out of a change, but not taken away.
+_NEVER_NULL = ("name", "category", "amount", "period", "start_date")
+
+
+def read_creation(given: BudgetCreateInput, viewer: Viewer, today: date) -> CreateBudget:
+    """The command, with the defaults of this viewer on this day."""
+    return CreateBudget(
+        name=given.name,
+        category=_category(given.category),
+        amount=given.amount,
+        currency=given.currency or viewer.currency,
+        period=given.period.value,
+        start_date=given.start_date or today.replace(day=1),
+        end_date=given.end_date or None,
+        notes=_or_none(given.notes),
+        color=_or_none(given.color),
+        icon=_or_none(given.icon),
+    )
+
+
+def read_change(given: BudgetUpdateInput) -> UpdateBudget:
+    """Errors: BadUserInput for a null that cannot be meant."""
+    said = {name: value for name, value in vars(given).items() if name != "id" and value is not strawberry.UNSET}
+    for name in _NEVER_NULL:
+        if name in said and said[name] is None:
+            raise BadUserInput(f"`{name.replace('_d', 'D')}` cannot be null. Leave it out to keep it.", argument="input")
+    if "category" in said:
+        said["category"] = _category(said["category"])
+    if "period" in said:
+        said["period"] = said["period"].value
+    return UpdateBudget(budget_id=given_id(given.id, "Budget"), **said)
+
+
+def as_given(given: BudgetCreateInput) -> dict[str, Any]:
+    """What the client said and nothing of ours: what two requests with one idempotency key must agree in."""
+    return {name: value for name, value in vars(given).items() if name != "idempotency_key" and value not in (None, strawberry.UNSET)}
+
+
+def _category(given: str) -> str:
+    """The category's id; what is no id becomes that of no category."""
+    return text_from_global_id(given, "Category") or ""
+
+
+def _or_none(given: Any) -> Any:
+    return None if given is strawberry.UNSET else given

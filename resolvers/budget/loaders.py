@@ -1,0 +1,114 @@
+"""How budgets, their figures and goals are reached. One statement each.
+
+What depends on today, a budget's current period and a goal's progress, is decided here, when it is read, with the rules
+of the domain and the civil date in the viewer's time zone.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from db.budget import queries
+from db.connection import Row
+from db.read import Read
+from domains.budget import rules
+from resolvers.budget.rows import computed_row
+from resolvers.loaders import Columns, loader
+
+
+@loader("budget.by_id")
+async def by_id(read: Read, ids: Sequence[str], columns: Columns) -> Sequence[Row]:
+    return await read.rows(queries.budgets_by_id(columns), keys=ids)
+
+
+@loader("budget.by_user", shape="many")
+async def by_user(read: Read, ids: Sequence[str], columns: Columns) -> Sequence[Row]:
+    """Oldest first."""
+    return await read.rows(queries.budgets_by_user(columns), keys=ids)
+
+
+@loader("budget.utilization_by_budget")
+async def utilization_by_budget(read: Read, ids: Sequence[str], columns: Columns) -> list[Any]:
+    """Figures of each budget's current period; none only for a budget that is missing or not the viewer's. One statement."""
+    rows = await read.rows(queries.latest_utilization(), keys=ids)
+    return [computed_row(row.key, columns, _utilization(row, read.today)) for row in rows]
+
+
+def _utilization(row: Any, today: date) -> Mapping[str, Any]:
+    """The stored figures when they are of the current period; else nothing has been spent in it.
+
+    Before a budget begins its current period is the first one, after its end the last one.
+    """
+    day = max(today, row.start_date) if row.end_date is None else min(max(today, row.start_date), row.end_date)
+    if row.period_start is not None and row.period_start <= day < row.period_end:
+        current: Mapping[str, Any] = row
+        return current
+    period = rules.period_containing(row.period, row.start_date, row.end_date, day)
+    assert period is not None  # noqa: S101 - `day` is between the budget's first and last
+    zero, currency = Decimal(0), row.currency
+    figures = rules.utilization(amount=Decimal(row.amount), spent=zero, pending=zero, period=period, today=today, currency=currency)
+    return {
+        "currency": currency,
+        "version": row.version,
+        "period_start": period.start,
+        "period_end": period.end,
+        "amount_spent": "0",
+        "amount_pending": "0",
+        "amount_remaining": row.amount,
+        "percentage_used": _text(figures.percentage_used),
+        "is_exceeded": figures.is_exceeded,
+        "transaction_count": 0,
+        "unconverted": {},
+    }
+
+
+#: What is computed of a goal, and what of it that takes.
+PROGRESS = frozenset({"percentage_complete", "months_remaining", "required_monthly_contribution", "is_on_track"})
+PROGRESS_OF = ("target_amount", "current_amount", "currency", "started_at", "target_date")
+
+
+@loader("budget.goal_by_id")
+async def goal_by_id(read: Read, ids: Sequence[str], columns: Columns) -> Sequence[Any]:
+    return _goals(await read.rows(queries.goals_by_id(_stored(columns)), keys=ids), columns, read.today)
+
+
+@loader("budget.goals_by_user", shape="many")
+async def goals_by_user(read: Read, ids: Sequence[str], columns: Columns) -> Sequence[Any]:
+    """By priority, then oldest first."""
+    return _goals(await read.rows(queries.goals_by_user(_stored(columns)), keys=ids), columns, read.today)
+
+
+def _stored(columns: Columns) -> Columns:
+    """The columns to read for these."""
+    if PROGRESS.isdisjoint(columns):
+        return columns
+    return tuple(dict.fromkeys((*(name for name in columns if name not in PROGRESS), *PROGRESS_OF)))
+
+
+def _goals(rows: Sequence[Row], columns: Columns, today: date) -> Sequence[Any]:
+    if PROGRESS.isdisjoint(columns):
+        return rows
+    return [computed_row(row.key, columns, {**row, **_progress(row, today)}) for row in rows]
+
+
+def _progress(row: Any, today: date) -> dict[str, Any]:
+    progress = rules.progress(
+        target=Decimal(row.target_amount),
+        current=Decimal(row.current_amount),
+        starts_on=row.started_at,
+        ends_on=row.target_date,
+        today=today,
+        currency=row.currency,
+    )
+    return {
+        "percentage_complete": _text(progress.percentage_complete),
+        "months_remaining": progress.months_remaining,
+        "required_monthly_contribution": _text(progress.required_monthly),
+        "is_on_track": progress.is_on_track,
+    }
+
+
+def _text(value: Decimal | None) -> str | None:
+    """As exact numbers leave the database."""
+    return None if value is None else f"{value:f}"
