@@ -224,8 +224,8 @@ def _start(folder: Path, before: Running | None, say: Progress) -> "tuple[Runnin
     data = folder / "postgres"
     _end_leftovers(folder, before)
     account = machine.server_account(data)
-    machine.let_in(account, data, say)
-    machine.let_in(account, machine.postgres_folder(), say)
+    machine.let_in(account, data)
+    machine.let_in(account, machine.postgres_folder())
     machine.let_read(account, machine.postgres_folder().parent)
     passwords = _passwords(folder / "passwords.json")
     if not (data / "PG_VERSION").exists():

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import psutil
 
+from app.console import complain
 from app.errors import ServersUnavailable
 
 Progress = Callable[[str], None]
@@ -84,7 +85,7 @@ def server_account(data: Path) -> Account | None:
     raise ServersUnavailable(f"Postgres refuses to run as root, and this machine has none of the accounts {', '.join(ACCOUNTS)}.")
 
 
-def let_in(account: Account | None, path: Path, progress: Progress) -> None:
+def let_in(account: Account | None, path: Path) -> None:
     """Make sure that the servers' account can pass the folders above `path`: search permission for all where it lacks, never read."""
     if account is None:
         return
@@ -93,7 +94,7 @@ def let_in(account: Account | None, path: Path, progress: Progress) -> None:
         bit = stat.S_IXUSR if status.st_uid == account.uid else stat.S_IXGRP if status.st_gid == account.gid else stat.S_IXOTH
         if not status.st_mode & bit:
             folder.chmod(status.st_mode | stat.S_IXOTH)
-            progress(f"opened {folder} to passing through (chmod o+x): the database runs as another account than root")
+            complain(f"opened {folder} to passing through (chmod o+x): the database runs as another account than root")
 
 
 def let_read(account: Account | None, folder: Path) -> None:

@@ -5,7 +5,7 @@ Nothing is cleared between tests: each makes its own users (`make_user`), and no
 
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -45,16 +45,31 @@ class MakeUser(Protocol):
 
 
 @pytest.fixture(scope="session")
-def servers() -> Iterator[Embedded]:
+def make_folder() -> Iterator[Callable[[], Path]]:
+    """Folders for servers' data, gone after the suite.
+
+    Not pytest's own: each session closes those to all accounts but ours, and as root the servers of another session run as another.
+    """
+    made: list[Path] = []
+
+    def make() -> Path:
+        made.append(Path(tempfile.mkdtemp(prefix="florin-tests-")))
+        return made[-1]
+
+    yield make
+    for folder in made:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def servers(make_folder: Callable[[], Path]) -> Iterator[Embedded]:
     """The suite's servers: in a folder of their own, beside any `florin run`. Migrated."""
-    folder = Path(tempfile.mkdtemp(prefix="florin-tests-"))
-    embedded = Embedded.start(folder)
+    embedded = Embedded.start(make_folder())
     try:
         migrate(embedded.dsns)
         yield embedded
     finally:
         embedded.stop()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def migrate(dsns: Dsns) -> None:

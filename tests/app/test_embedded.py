@@ -36,9 +36,9 @@ servers.stop()
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(make_folder: Callable[[], Path]) -> Path:
     """One data folder for the module: making a database takes most of a start."""
-    return tmp_path_factory.mktemp("embedded") / "data"
+    return make_folder() / "data"
 
 
 Start = Callable[[], Embedded]
@@ -272,21 +272,22 @@ def test_a_state_file_that_names_other_processes_is_not_believed(folder: Path, s
     assert bystander.poll() is None
 
 
-def test_a_database_that_was_half_made_is_made_anew(tmp_path: Path) -> None:
-    (tmp_path / "postgres.new").mkdir()
-    (tmp_path / "postgres.new" / "PG_VERSION").write_text("18\n")
+def test_a_database_that_was_half_made_is_made_anew(make_folder: Callable[[], Path]) -> None:
+    folder = make_folder()
+    (folder / "postgres.new").mkdir()
+    (folder / "postgres.new" / "PG_VERSION").write_text("18\n")
     steps: list[str] = []
 
-    servers = Embedded.start(tmp_path, progress=steps.append)
+    servers = Embedded.start(folder, progress=steps.append)
 
     assert ask(servers, "select 1") == 1
     assert "making the database folder" in steps
-    assert not (tmp_path / "postgres.new").exists()
+    assert not (folder / "postgres.new").exists()
     servers.stop()
 
 
-def test_a_deep_folder_has_its_sockets_elsewhere_for_as_long_as_they_are_used(tmp_path: Path) -> None:
-    deep = tmp_path.joinpath(*["a_folder_with_a_long_name"] * 5)
+def test_a_deep_folder_has_its_sockets_elsewhere_for_as_long_as_they_are_used(make_folder: Callable[[], Path]) -> None:
+    deep = make_folder().joinpath(*["a_folder_with_a_long_name"] * 5)
 
     servers = Embedded.start(deep)
     sockets = Path(json.loads((deep / "servers.json").read_text())["sockets"])

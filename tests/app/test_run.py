@@ -86,8 +86,8 @@ class Run:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("run") / "data"
+def folder(make_folder: Callable[[], Path]) -> Path:
+    return make_folder() / "data"
 
 
 @pytest.fixture
@@ -205,8 +205,8 @@ def test_a_port_that_is_taken_is_told_before_anything_is_started(tmp_path: Path)
     assert not (tmp_path / "data").exists()
 
 
-def test_ctrl_c_while_it_starts_leaves_nothing(tmp_path: Path) -> None:
-    run = Run(tmp_path / "data", "--no-demo")
+def test_ctrl_c_while_it_starts_leaves_nothing(make_folder: Callable[[], Path]) -> None:
+    run = Run(make_folder() / "data", "--no-demo")
     until(lambda: len(run.family()) > 3 or run.process.poll() is not None)
     family = run.family()
 
