@@ -7,7 +7,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from inspect import cleandoc
 from types import ModuleType
-from typing import Any, ClassVar, ParamSpec, TypeVar, get_origin, get_type_hints
+from typing import Annotated, Any, ClassVar, ParamSpec, TypeVar, get_args, get_origin, get_type_hints
 
 import strawberry
 
@@ -42,7 +42,7 @@ def expose(module: ModuleType) -> None:
     """Give every AppError that a domain's module defines its GraphQL type, of the same name.
 
     What a failure annotates beside `message` and `field` (an `int`, `str`, `bool`, `date`, `datetime` or `Decimal`, or
-    None) is a field of its type: `line: int | None`.
+    None) is a field of its type, described by the annotation: `line: Annotated[int | None, "Counted from 1."]`.
     """
     for cls in vars(module).values():
         if isinstance(cls, type) and issubclass(cls, AppError) and cls is not AppError and cls.__module__ == module.__name__:
@@ -53,24 +53,26 @@ def _expose(cls: type[AppError]) -> None:
     declarations = current()
     made = _exposed.get(cls)
     if made is None:
-        annotations = _details(cls)
+        details = _details(cls)
+        body: dict[str, Any] = {name: strawberry.field(description=said) for name, (_, said) in details.items()}
+        body |= {"__annotations__": {name: hint for name, (hint, _) in details.items()}, "__module__": cls.__module__}
         doc = (cls.__doc__ or cls.default_message).strip().splitlines()[0]
-        bare = type(cls.__name__, (Error,), {"__annotations__": annotations, "__module__": cls.__module__})
-        made = _exposed[cls] = strawberry.type(bare, description=doc)
+        made = _exposed[cls] = strawberry.type(type(cls.__name__, (Error,), body), description=doc)
     if declarations.types.get(cls.__name__) is not made:
         declarations.add_type(cls, made)
 
 
-def _details(cls: type[AppError]) -> dict[str, Any]:
-    """Names and types of what a failure carries beyond the interface."""
-    details: dict[str, Any] = {}
-    for name, hint in get_type_hints(cls).items():
+def _details(cls: type[AppError]) -> dict[str, tuple[Any, str | None]]:
+    """What a failure carries beyond the interface, by name: its type and its description."""
+    details: dict[str, tuple[Any, str | None]] = {}
+    for name, annotation in get_type_hints(cls, include_extras=True).items():
+        hint, *said = get_args(annotation) if get_origin(annotation) is Annotated else (annotation,)
         if name in ("code", "message", "field") or name.startswith("_") or get_origin(hint) is ClassVar:
             continue
         leaf = [part for part in getattr(hint, "__args__", (hint,)) if part is not type(None)]
         if len(leaf) != 1 or not (leaf[0] in _ALLOWED_DETAILS or isinstance(leaf[0], enum.EnumMeta)):
             raise TypeError(f"{cls.__name__}.{name}: {hint} cannot be shown in a payload")
-        details[name] = hint
+        details[name] = hint, said[0] if said else None
     return details
 
 

@@ -1,17 +1,18 @@
 """Expected failures of the bank domain. Their codes are permanent."""
 
+from typing import Annotated
+
 from domains.core.errors import AppError
 
 
 class StatementRejected(AppError):
-    """A statement file that cannot be taken as a whole; nothing of it was kept.
-
-    `line` is counted from 1 in the file as it was sent, or None where no line is at fault.
-    `reason` says what is wrong and, where the owner can mend it, how; `message` is both.
-    """
+    """A statement file that cannot be taken as a whole; nothing of it was kept. `message` is line and reason together."""
 
     code = "STATEMENT_REJECTED"
     default_message = "This file cannot be read as a bank statement."
+
+    line: Annotated[int | None, "Counted from 1 in the file as it was sent; none where no line is at fault."]
+    reason: Annotated[str, "What is wrong and, where its owner can mend it, how."]
 
     def __init__(self, reason: str | None = None, *, line: int | None = None, field: str | None = None) -> None:
         self.reason = reason or self.default_message

@@ -37,9 +37,9 @@ class SyncStatus(enum.Enum):
 class BankAccountType(enum.Enum):
     CHECKING = choice("checking", "A current account.")
     SAVINGS = choice("savings", "A savings account.")
-    CREDIT = choice("credit", "A credit card or a line of credit: its balance is what is owed.")
+    CREDIT = choice("credit", "A credit card or a line of credit: what is owed is a negative balance.")
     INVESTMENT = choice("investment", "A brokerage or pension account.")
-    LOAN = choice("loan", "A loan: its balance is what is owed.")
+    LOAN = choice("loan", "A loan: what is owed is a negative balance.")
 
 
 @strawberry.enum(description="Whether an account is still in use.")
