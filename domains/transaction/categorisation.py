@@ -97,8 +97,8 @@ def _default(description: str, merchant: str | None, direction: str, account_typ
     lexicon = default_lexicon()
     found = [lexicon.best(words_of(description), direction, account_type, is_name=merchant is None)]
     if merchant is not None:
-        found.append(lexicon.brands.get(merchant))
-        found.append(lexicon.best(words_of(merchant), direction, account_type, is_name=True))
+        brand = lexicon.brands.get(merchant)
+        found.append(brand or lexicon.best(words_of(merchant), direction, account_type, is_name=True))
     return max((rule for rule in found if rule is not None), key=_rank, default=None)
 
 

@@ -3,7 +3,6 @@
 import csv
 import re
 import unicodedata
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -14,7 +13,8 @@ from typing import Any, Final, NamedTuple
 from domains.transaction import reference
 
 ACTION, MERCHANT, KEYWORD = 3, 2, 1
-_KINDS: Final = {"action": ACTION, "keyword": KEYWORD}
+_OWN = "own"
+_KINDS: Final = {"action": ACTION, _OWN: ACTION, "keyword": KEYWORD}
 _MERCHANT_CONFIDENCE: Final = Decimal("0.95")
 #: Money back from where money usually goes is most likely, but not surely, a refund.
 _REFUND_CONFIDENCE: Final = {MERCHANT: Decimal("0.85"), KEYWORD: Decimal("0.70")}
@@ -23,14 +23,13 @@ WORDS_AT_MOST: Final = 40
 #: Letters of a wildcard pattern that are looked up; also the shortest such pattern.
 _STEM: Final = 4
 _LEAF: Final = ""
-_BOOKKEEPING: Final = ("TRANSFER_", "BANK_FEES", "LOAN_PAYMENTS_CREDIT_CARD", "INCOME_INTEREST")
 
 _WORD = re.compile(r"[^\W_]+(?:&[^\W_]+)*")
 _APOSTROPHES = str.maketrans("", "", "'’`´‘")
 
 
 class Rule(NamedTuple):
-    """What a pattern says. `name` is the brand, for merchants. Ordered by what wins: see `rank`."""
+    """What a pattern says. `name` is the brand, for merchants; `names_nobody`: there is no merchant in a text that says this."""
 
     kind: int
     words: int
@@ -39,6 +38,7 @@ class Rule(NamedTuple):
     credit: str | None
     account_type: str | None
     name: str | None
+    names_nobody: bool
 
     def category(self, direction: str) -> str | None:
         return self.credit if direction == "credit" else self.debit
@@ -58,14 +58,14 @@ class Rule(NamedTuple):
 class Lexicon:
     """Rules by their words: a trie of whole words, the same for first words of names, and stems for compounds.
 
-    `brands` leads from a name as people write it back to its rule; names that two brands share are left out.
+    `brands` leads from a name as people write it back to its rule, or to None where two brands share the name.
     """
 
     trie: dict[str, Any]
     anchored: dict[str, Any]
     starts: dict[str, list[tuple[str, Rule]]]
     ends: dict[str, list[tuple[str, Rule]]]
-    brands: dict[str, Rule]
+    brands: dict[str, Rule | None]
 
     def best(self, words: Sequence[str], direction: str, account_type: str | None, *, is_name: bool) -> Rule | None:
         """The rule that wins among those that apply to this direction and account; the first place wins between equals.
@@ -90,14 +90,9 @@ class Lexicon:
                 found = rule
         return None if found is None else found.name
 
-    def is_bookkeeping(self, words: Sequence[str], nobody: frozenset[str]) -> bool:
-        """Whether the words only say what the bank did (a transfer, a fee, interest, paying a card off), and name no merchant."""
-        covered: set[int] = set()
-        for place in range(len(words)):
-            for rule in _walk(self.trie, words, place):
-                if rule.kind == ACTION and (rule.debit or rule.credit or "").startswith(_BOOKKEEPING):
-                    covered.update(range(place, place + rule.words))
-        return bool(covered) and all(place in covered or word in nobody or word.isdigit() for place, word in enumerate(words))
+    def names_nobody(self, words: Sequence[str]) -> bool:
+        """Whether a bank that writes so speaks of its own business, or of its customer's own accounts."""
+        return any(rule.names_nobody and rule.account_type is None for rule in self._matches(words, is_name=False))
 
     def _matches(self, words: Sequence[str], *, is_name: bool) -> Iterator[Rule]:
         if is_name and words:
@@ -106,7 +101,7 @@ class Lexicon:
         for place, word in enumerate(words):
             if word in trie:
                 yield from _walk(trie, words, place)
-            if len(word) > _STEM:
+            if len(word) >= _STEM:
                 for stem, rule in starts.get(word[:_STEM], ()):
                     if word.startswith(stem):
                         yield rule
@@ -126,15 +121,12 @@ def words_of(text: str) -> list[str]:
 def default_lexicon() -> Lexicon:
     """The rules of this release, read once per process. Errors: ValueError for a pattern that cannot be meant."""
     lexicon = Lexicon({}, {}, {}, {}, {})
-    names: Counter[str] = Counter()
     for pattern, rule in default_rules():
         _add(lexicon, pattern, rule)
         if rule.name is not None:
-            lexicon.brands[rule.name] = rule
-    names.update(row["name"] for row in _table("merchants.csv"))
-    for name, count in names.items():
-        if count > 1:
-            del lexicon.brands[name]
+            same = lexicon.brands.setdefault(rule.name, rule)
+            if same is not None and same.debit != rule.debit:
+                lexicon.brands[rule.name] = None
     return lexicon
 
 
@@ -163,20 +155,27 @@ def default_rules() -> Iterator[tuple[str, Rule]]:
     """Every pattern with what it says."""
     for row in _table("merchants.csv"):
         for pattern in row["patterns"].split(" | "):
-            yield pattern, _rule(MERCHANT, pattern, _MERCHANT_CONFIDENCE, row, row["name"])
+            yield pattern, _rule("", MERCHANT, pattern, _MERCHANT_CONFIDENCE, row)
     for row in _table("keywords.csv"):
         for pattern in row["patterns"].split(" | "):
-            yield pattern, _rule(_KINDS[row["kind"]], pattern, Decimal(row["confidence"]), row, None)
+            yield pattern, _rule(row["kind"], _KINDS[row["kind"]], pattern, Decimal(row["confidence"]), row)
 
 
-def _rule(kind: int, pattern: str, confidence: Decimal, row: dict[str, str], name: str | None) -> Rule:
-    words = len(words_of(pattern))
-    return Rule(kind, words, confidence, row["debit"] or None, row["credit"] or None, row.get("account_type") or None, name)
+def _rule(word: str, kind: int, pattern: str, confidence: Decimal, row: dict[str, str]) -> Rule:
+    return Rule(
+        kind=kind,
+        words=len(words_of(pattern)),
+        confidence=confidence,
+        debit=row["debit"] or None,
+        credit=row["credit"] or None,
+        account_type=row.get("account_type") or None,
+        name=row.get("name"),
+        names_nobody=word == _OWN,
+    )
 
 
 def _table(name: str) -> list[dict[str, str]]:
-    with files(reference).joinpath(name).open(encoding="utf-8", newline="") as lines:
-        return list(csv.DictReader(lines))
+    return list(csv.DictReader(files(reference).joinpath(name).read_text("utf-8").splitlines()))
 
 
 def _add(lexicon: Lexicon, pattern: str, rule: Rule) -> None:

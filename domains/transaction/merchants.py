@@ -13,7 +13,7 @@ LOOKED_AT: Final = 512
 NAME_AT_MOST: Final = 255
 #: Names and keys kept at hand. One import names the same shops over and over.
 _KEPT: Final = 65_536
-#: How often the outer noise is taken off: a processor stands inside of a card's words, a town inside of a firm's.
+#: How often the outer noise is taken off: a processor stands inside of a card's words.
 _PASSES: Final = 4
 
 #: Punctuation that nothing holds to the name any more.
@@ -62,23 +62,19 @@ def bare_name(text: str) -> str:
     named = noise.NAMED.search(name)
     if named is not None:
         name = named[1]
-    name = _without_tail(_without_front(name))
-    for _ in range(_PASSES):
-        shorter = _without_form(_without_place(name))
-        if shorter == name:
-            break
-        name = shorter
-    return name
+    return _without_form(_without_place(_without_form(_without_tail(_without_front(name)))))
 
 
 def _clean(text: str) -> str | None:
     bare = bare_name(text)
-    words = words_of(bare)
     lexicon = default_lexicon()
+    if bare in lexicon.brands:
+        return bare
+    words = words_of(bare)
     name = lexicon.brand(words)
     if name is None:
         rest = [word for word in words if len(word) > 1 and not word.isdigit() and word not in noise.NOBODY]
-        if not rest or lexicon.is_bookkeeping(words, noise.NOBODY):
+        if not rest or lexicon.names_nobody(words_of(text[:LOOKED_AT])):
             return None
         name = _as_written(bare)
     return name[:NAME_AT_MOST].rstrip() or None

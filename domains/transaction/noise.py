@@ -94,12 +94,12 @@ _TAILS: Final = (
 _TAILS_WITH_DIGITS: Final = (
     r"\s(?:"
     r"\d{3,}\b|#\s?\w+|[x*•]{2,}[\s-]?\w*\d+|/\d|t\d{3,4}\b|kfn\s?\d"
-    rf"|(?:on\s|le\s|am\s)?(?:\d{{1,2}}[/.\-]\d{{1,2}}(?:[/.\-]\d{{2,4}})?(?![\w%])|\d{{1,2}}\s?{_MONTHS}\b|{_MONTHS}\s\d|\d{{4}}-\d\d-\d\d)"
+    rf"|(?:on\s|le\s|am\s)?(?:\d{{1,2}}[/.\-]\d{{1,2}}(?:[/.\-]\d{{2,4}})?(?![\w%])|\d{{1,2}}[/.]\d{{4}}\b|\d{{1,2}}\s?{_MONTHS}\b|{_MONTHS}\s\d|\d{{4}}-\d\d-\d\d)"
     r"|\(?\+?1?[\s-]?\(?\d{3}\)?[\s.\-]\d{3}[\s.\-]?\d{4}|\+?\d[\d\-]{6,}"
     r"|(?:card|karte|carte|kaart|tarj|tarjeta|pas|kartennr\.?)\s*(?:no\.?|nr\.?)?\s*:?\s*[x*•]*\d{2,}"
     r"|(?:ref|reference|trace|auth|inv|invoice|conf|mandat\w*|referenz|rechnung|rg|re|kd|vertrag|rum|dossier|contrat|client|poliza|contrato)\.?"
     r"\s+(?=[a-z/-]*\d)[\w/-]+"
-    r"|(?=[a-z]*\d)(?=\d*[a-z])[a-z0-9]{8,}\b"
+    r"|[a-zäöü.-]{1,16}nr\.?\s*:?\s*\d|(?=[a-z]*\d)(?=\d*[a-z])[a-z0-9]{8,}\b"
     r")",
     r"[\s,*-](?:store|str|filiale|fil|unit|no|nr|nº|n°)\.?\s*[#:]?\s*\d+",
     r"\*(?=\w*\d)\w{3,}",
@@ -152,7 +152,7 @@ a account acct ach adjustment an amount and at atm authorized auto automatic aut
 cashback charge charged check checkcard checking cheque chk closing counter credit customer daily de debit dep deposit deposits des
 direct dividend earned ec edeposit electronic epay epayment est external fee fees finance for foreign from fund funds gutschrift
 handyway in int interest internal internet item lastschrift loan maintenance mobile monthly mr mrs myself n o of on online opening
-or own paid paiement payment payments period pin pmt pos purchase purchases received recurring ref reference refund return
+or own paid paiement payment payments period pin pmt pos purchase purchases pymt received recurring ref reference refund return
 returned reversal sav saving savings sepa service share standing statement surcharge sv tel temporary thank the through to
 transaction transfer transferred transf trf uberweisung ueberweisung umbuchung ubertrag via vir virement visa vs was wdl web wire
 with withdraw withdrawal xfer year you your zinsen habenzinsen abschluss annual percentage yield apy bancomat bargeldauszahlung

@@ -8,5 +8,6 @@ Patterns are separated by ` | ` and are runs of words, matched whole, without re
 (`&` inside a word counts). `^` in front: only as the first word of the merchant's name. In a pattern of one word, a `*` stands for
 any beginning or any end of at least four other letters' company: `stadtwerke*`, `*apotheke`.
 An empty category: the rule says nothing in that direction. An empty account_type: accounts of every type.
-An `action` (what a bank does: transfers, fees, interest, pay) wins over a merchant, a merchant over a `keyword`.
+An `action` (what the money is: pay, tax, a transfer to somebody) wins over a merchant, a merchant over a `keyword`. So does `own`: the
+bank's business (fees, interest, cash) or its customer's own accounts; a text that says such a thing names no merchant.
 """
