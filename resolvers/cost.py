@@ -184,13 +184,15 @@ class _Walk:
         if nesting > MAX_NESTING:
             raise _too_deep()
         total, depth = Sum(), 0
+        spread: set[str] = set()
         for node in selection_set.selections:
             match node:
                 case FieldNode():
                     inner, levels = self.field(node, parent, page, nesting)
                 case InlineFragmentNode():
                     inner, levels = self.selections(node.selection_set, self._condition(node, parent), page, nesting + 1)
-                case FragmentSpreadNode():
+                case FragmentSpreadNode() if node.name.value not in spread:
+                    spread.add(node.name.value)
                     inner, levels = self.fragment(node.name.value, parent, page, nesting)
                 case _:
                     continue

@@ -81,7 +81,7 @@ def read_cursor(cursor: str, node_type: str, sort: Enum | None, width: int, secr
     except NotBase64:
         raise _bad_cursor() from None
     signature, body = raw[:SIGNATURE_BYTES], raw[SIGNATURE_BYTES:]
-    if not hmac.compare_digest(signature, _signature(body, node_type, secret)):
+    if urlsafe_b64encode(raw).decode() != cursor or not hmac.compare_digest(signature, _signature(body, node_type, secret)):
         raise _bad_cursor()
     name, *values = orjson.loads(body)
     if name != _sort_name(sort) or len(values) != width:

@@ -171,6 +171,8 @@ class _Planner:
         kind = object_type(_bare(definition.type))
         for name, inner in self.selection.of_fields(nodes, kind).items():
             child.connection.append((name, self._connection_part(child, how, inner, kind)))
+        if not child.needs_rows and child.count is None:
+            raise Unplannable(f"a page of {how.target} of which nothing is read")  # its arguments are checked all the same
         return Child(child, how.key)
 
     def _step(self, parent: Step, key: str, loader: Any) -> Step:

@@ -22,6 +22,7 @@ from resolvers.fields import (
     Node,
     Payload,
     Sort,
+    amounts,
     column,
     entity,
     extends,
@@ -291,6 +292,7 @@ def _declare_pots() -> None:
         share = column(Decimal)
         version = column(int)
         tags = column(list[str])
+        others = amounts()
 
     @entity(loader="pots.by_id")
     class Pot(Node):
@@ -435,6 +437,7 @@ def _usage(number: int) -> dict[str, Any]:
         "currency": "EUR",
         "share": "12.5000",
         "version": number,
+        "others": {"JPY": "3.0000", "EUR": "1.2500"} if number % 2 else {},
         "tags": ["a", "b"][: number % 3],
     }
 
