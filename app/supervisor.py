@@ -90,9 +90,9 @@ def _seed(place: Place) -> None:
 def _greet(url: str, *, demo: bool) -> None:
     say(f"ready {url}")
     if demo:
-        from domains.flows.seed_demo import DEMO_EMAIL, DEMO_PASSWORD
+        from domains.flows.demo import DEMO_USERS
 
-        say(f"  sign in    {DEMO_EMAIL} / {DEMO_PASSWORD}")
+        say(f"  sign in    {DEMO_USERS[0].email} / {DEMO_USERS[0].password}")
     say(f"  GraphiQL   {url}/console")
     say("  stop       Ctrl-C")
 
