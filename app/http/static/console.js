@@ -309,12 +309,14 @@ ${d}`)}yield f.map(d=>d.body)}}catch(f){u=[f]}finally{try{a&&(l=o.return)&&(yiel
 
 query FirstLook {
   me {
-    id
-    budgets(first: 5) {
-      nodes {
-        name
-        utilization { amountSpent { amount currency } percentageUsed }
-      }
+    email
+    budgets {
+      name
+      amount { amount currency }
+      utilization { amountSpent { amount currency } percentageUsed isExceeded }
+    }
+    transactions(first: 5) {
+      nodes { transactionDate merchantName amount { amount currency } category { displayName } }
     }
   }
 }

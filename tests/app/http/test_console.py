@@ -35,6 +35,7 @@ async def test_the_page_names_nothing_that_is_not_ours(client: httpx.AsyncClient
     policy = page.headers["content-security-policy"]
     assert "script-src 'self';" in policy
     assert "connect-src 'self';" in policy
+    assert "unsafe" not in policy
     assert "http" not in policy
 
 

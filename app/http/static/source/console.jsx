@@ -22,12 +22,14 @@ const FIRST_QUERY = `# Sign in above, or put {"Authorization": "Bearer ..."} amo
 
 query FirstLook {
   me {
-    id
-    budgets(first: 5) {
-      nodes {
-        name
-        utilization { amountSpent { amount currency } percentageUsed }
-      }
+    email
+    budgets {
+      name
+      amount { amount currency }
+      utilization { amountSpent { amount currency } percentageUsed isExceeded }
+    }
+    transactions(first: 5) {
+      nodes { transactionDate merchantName amount { amount currency } category { displayName } }
     }
   }
 }
