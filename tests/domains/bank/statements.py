@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 from domains.bank.providers.file.options import FileOptions
 from domains.bank.providers.file.provider import FileProvider
@@ -34,17 +35,17 @@ SIGN_ON = (
 ACCOUNT = "<BANKACCTFROM><BANKID>10020030<ACCTID>DE-123 4567 8901<ACCTTYPE>CHECKING</BANKACCTFROM>"
 
 
-def parse(data: bytes | str, filename: str = "statement", **options: object) -> Statement:
+def parse(data: bytes | str, filename: str = "statement", **options: Any) -> Statement:
     content = data.encode() if isinstance(data, str) else data
     return PROVIDER.parse(content, filename, FileOptions.from_json(options))
 
 
-def only_account(data: bytes | str, filename: str = "statement", **options: object) -> StatementAccount:
+def only_account(data: bytes | str, filename: str = "statement", **options: Any) -> StatementAccount:
     (account,) = parse(data, filename, **options).accounts
     return account
 
 
-def rows_of(data: bytes | str, filename: str = "statement", **options: object) -> list[StatementTransaction]:
+def rows_of(data: bytes | str, filename: str = "statement", **options: Any) -> list[StatementTransaction]:
     return list(only_account(data, filename, **options).transactions)
 
 

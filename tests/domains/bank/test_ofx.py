@@ -3,6 +3,7 @@
 import re
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from domains.bank.errors import StatementRejected
 from tests.domains.bank.statements import ACCOUNT, HEADER, SIGN_ON, XML_HEADER, body, ofx, only_account, parse, row, rows_of, signed
 
 
-def refusal(data: bytes | str, **options: object) -> StatementRejected:
+def refusal(data: bytes | str, **options: Any) -> StatementRejected:
     with pytest.raises(StatementRejected) as refused:
         parse(data, **options)
     return refused.value

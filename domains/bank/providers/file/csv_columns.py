@@ -27,7 +27,9 @@ _GROUPS = (frozenset(_DATES), frozenset({"amount", "debit", "credit"}), frozense
 #: Roles that take all columns that fit; every other takes the first.
 _JOINED = frozenset({"description", "payee", "memo"})
 _NET = frozenset({"net", "net amount"})
-_CURRENCY_AT_END = re.compile(r"\s+(?:in\s+)?([a-z]{3})$")
+_CURRENCY_AT_END = re.compile(r"(.+?)(?: (?:in|en))? (euros?|[a-z]{3})")
+_PUNCTUATION = re.compile(r"[^\w]|_")
+_MAX_HEADER_CHARS = 200
 _SYMBOLS = {"€": " eur ", "£": " gbp "}
 
 
@@ -94,8 +96,7 @@ def by_number(told: Mapping[str, str | int], width: int) -> Columns:
 
 def normalized(cell: str) -> str:
     """A header's words in lower case, without accents, punctuation and a currency at the end."""
-    plain, currency = _parted(cell)
-    return plain if currency is None else plain[: -len(currency)].strip().removesuffix(" in")
+    return _parted(cell)[0]
 
 
 def may_mean(cell: str, *roles: str) -> bool:
@@ -104,15 +105,18 @@ def may_mean(cell: str, *roles: str) -> bool:
 
 
 def _parted(cell: str) -> tuple[str, str | None]:
-    if len(cell) > 200:
+    """The words of a header and the currency at their end, if what stands before it is a header that is known."""
+    if len(cell) > _MAX_HEADER_CHARS:
         return "", None
     for symbol, code in _SYMBOLS.items():
         cell = cell.replace(symbol, code)
     unaccented = "".join(each for each in unicodedata.normalize("NFKD", cell.casefold()) if not unicodedata.combining(each))
-    plain = " ".join(re.sub(r"[^\w]|_", " ", unaccented).split())
-    match = _CURRENCY_AT_END.search(plain)
-    if match and currencies.is_known(match[1].upper()) and plain not in _MEANINGS:
-        return plain, match[1]
+    plain = " ".join(_PUNCTUATION.sub(" ", unaccented).split())
+    match = _CURRENCY_AT_END.fullmatch(plain)
+    if match and match[1] in _MEANINGS:
+        code = "EUR" if match[2].startswith("euro") else match[2].upper()
+        if currencies.is_known(code):
+            return match[1], code
     return plain, None
 
 
@@ -147,5 +151,5 @@ def _header_currency(header: Sequence[str], places: Mapping[str, tuple[int, ...]
         for place in places.get(role, ()):
             _, currency = _parted(header[place])
             if currency is not None:
-                found.add(currency.upper())
+                found.add(currency)
     return found.pop() if len(found) == 1 else None

@@ -62,6 +62,7 @@ _PLACES = {
 
 # One match takes an opening tag, its text and, where it follows at once, its closing tag; or a lone closing tag.
 _TOKEN = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9._-]*)([\s/][^<>]*)?>([^<]*)(</\2\s*>\s*)?")
+_ONE_BY_ONE = "Something follows </OFX>. One file holds one statement: send several files one by one."
 _VISIBLE = re.compile(r"\S")
 _ENTITY = re.compile(r"&(?:#(?:([0-9]{1,7})|[xX]([0-9A-Fa-f]{1,6}))|([A-Za-z][A-Za-z0-9]{1,7}));")
 
@@ -140,6 +141,7 @@ class _Reader:
             if not tag.isupper():
                 tag = tag.upper()
             if slash:
+                self.at = match.end(4)
                 self._close(tag, content, offset)
             elif content and not content.isspace():
                 self._leaf(tag, content, offset, closing)
@@ -174,7 +176,8 @@ class _Reader:
         self._settle_leaf()
         stack = self.stack
         if content and not content.isspace():
-            self._refuse("Text stands outside of any tag.", offset)
+            reason = _ONE_BY_ONE if tag == "OFX" else "Text stands outside of any tag."
+            self._refuse(reason, offset + self.text[offset : self.at].find(content.lstrip()))
         if stack[-1].tag == tag:
             self._attach(stack.pop())
             return
@@ -208,7 +211,7 @@ class _Reader:
         elif aggregate.children:
             parent.children.extend(aggregate.children)
         if parent is self.root and (more := _VISIBLE.search(self.text, self.at)):
-            self._refuse("Something follows </OFX>. One file holds one statement: send several files one by one.", more.start())
+            self._refuse(_ONE_BY_ONE, more.start())
 
     def _keep(self, tag: str, content: str, offset: int) -> None:
         leaves = self.stack[-1].leaves
