@@ -5,7 +5,7 @@ last user has let go, whether by leaving or by SIGKILL, and then stops the serve
 The servers are its children and get a stop signal from the kernel if the keeper itself is killed.
 
 Run by path with `-I -S`: only the standard library, and nothing of ours, so that it starts in milliseconds and stays small.
-In:  one JSON object on stdin, a `Plan` of app/embedded.py.
+In:  one JSON object on stdin, a `Plan` of app/launch.py.
 Out: one line of JSON on stdout, server name -> process id, once they are started (not yet ready).
 Exit 0: stopped because nobody was left. Exit 1: a server ended by itself; the other was stopped.
 """
@@ -78,7 +78,7 @@ def _wait_for_the_last_user(path: str, servers: list[tuple[subprocess.Popen[byte
 
 def _spawn(server: dict[str, Any], plan: dict[str, Any]) -> subprocess.Popen[bytes]:
     with open(server["log"], "ab") as log:
-        return subprocess.Popen(  # noqa: S603 - the command comes from app/embedded.py
+        return subprocess.Popen(  # noqa: S603 - the command comes from app/launch.py
             server["command"],
             stdin=subprocess.DEVNULL,
             stdout=log,
