@@ -128,6 +128,15 @@ def token(
 
 
 @cli.command()
+def secrets() -> None:
+    """Print a new key ring and secret, for an installation on servers of your own. Keep them: they open what is encrypted."""
+    from app.place import make_secret
+    from domains.user.keys import generate_key
+
+    say(f"FLORIN_KEYRING={generate_key()}\nFLORIN_SECRET={make_secret()}")
+
+
+@cli.command()
 def schema() -> None:
     """Print the GraphQL schema (SDL)."""
     from resolvers.schema import export_sdl

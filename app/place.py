@@ -64,11 +64,16 @@ def _variables(embedded: Embedded) -> dict[str, str]:
         "FLORIN_DATABASE_OWNER_DSN": dsns.owner or "",
         "FLORIN_REDIS_DSN": embedded.redis_dsn,
     }
-    for name, make in (("keyring", generate_key), ("secret", lambda: secrets.token_urlsafe(32))):
+    for name, make in (("keyring", generate_key), ("secret", make_secret)):
         variable = f"FLORIN_{name.upper()}"
         if variable not in os.environ:
             variables[variable] = keep(embedded.folder / name, make)
     return variables
+
+
+def make_secret() -> str:
+    """What names an installation: 43 characters, 256 random bits."""
+    return secrets.token_urlsafe(32)
 
 
 def keep(path: Path, make: Callable[[], str]) -> str:

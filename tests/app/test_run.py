@@ -15,6 +15,10 @@ from typing import IO
 
 import psutil
 import pytest
+from pydantic import SecretStr
+
+from app.settings import Settings
+from app.wiring import read_keyring
 
 ROOT = Path(__file__).parents[2]
 READY_WITHIN_S = 60
@@ -243,3 +247,14 @@ def test_a_setting_that_is_no_setting_is_one_line_and_exit_code_1(tmp_path: Path
 
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == "florin: FLORIN_COST_LIMT is not a setting. Did you mean FLORIN_COST_LIMIT?"
+
+
+def test_new_secrets_are_of_the_form_that_settings_take() -> None:
+    said = subprocess.run(
+        [sys.executable, "-m", "app.cli", "secrets"], cwd=ROOT, env=bare_environment(), capture_output=True, text=True, check=True
+    )
+
+    lines = dict(line.split("=", 1) for line in said.stdout.splitlines())
+    settings = Settings(keyring=SecretStr(lines["FLORIN_KEYRING"]), secret=SecretStr(lines["FLORIN_SECRET"]))
+    assert read_keyring(settings).current.startswith("k")
+    assert len(settings.cursor_secret()) == 32
