@@ -22,11 +22,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.errors import ServersUnavailable
-from app.launch import Running, launch
+from app.launch import DATABASE, Running, launch
 from app.machine import Progress
 
 if TYPE_CHECKING:
     from db.engines import Dsns
+
+__all__ = ["DATABASE", "Embedded"]
 
 POLL_S = 0.01
 
