@@ -192,7 +192,7 @@ def main() -> None:
         plain = [{"x-user": str(viewer.user_id)} for viewer, _ in users]
         postmaster = postmaster_of(embedded)
         with (
-            server("app.asgi:app", environment_of(settings)) as florin_server,
+            server("app.asgi:app", {**environment_of(settings), "FLORIN_LOG_LEVEL": "warning"}) as florin_server,
             server("bench.plain:app", {"PLAIN_DSN": embedded.superuser_dsn}) as plain_server,
         ):
             subjects = [Subject(*florin_server, postmaster, ours), Subject(*plain_server, postmaster, plain)]

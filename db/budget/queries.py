@@ -88,6 +88,12 @@ def goals_by_user(columns: Columns) -> Select[Any]:
 
 
 @compiled
+def budgets_ever() -> Select[Any]:
+    """How many budgets the viewer has made, deleted ones included."""
+    return select(func.count()).select_from(budgets).where(owned(budgets))
+
+
+@compiled
 def budgets_to_fold() -> Select[Any]:
     """The definitions that decide what is summed for each live budget: (id, category, period, start_date, end_date, currency)."""
     return select(*(budgets.c[name] for name in Definition._fields)).where(_live(budgets)).order_by(budgets.c.id)

@@ -93,13 +93,17 @@ async def begin_import(session: WriteSession, import_id: UUID) -> queries.Stored
     return found
 
 
-async def place_accounts(session: WriteSession, import_id: UUID | None, statement: Statement) -> list[PlacedAccount]:
-    """Find or make the connection and the accounts that a statement speaks of."""
-    item = statement.institution_id or "unknown"
+async def place_accounts(
+    session: WriteSession, statement: Statement, *, import_id: UUID | None = None, item_id: str | None = None
+) -> list[PlacedAccount]:
+    """Find or make the connection and the accounts that a statement speaks of.
+
+    item_id: the provider's name for the connection; without one, files of one institution share one.
+    """
     values = {
         "id": new_id(),
         "provider": statement.provider,
-        "provider_item_id": item,
+        "provider_item_id": item_id or statement.institution_id or "unknown",
         "institution_id": statement.institution_id,
         "institution_name": statement.institution_name,
     }

@@ -97,7 +97,7 @@ async def run_import(services: Services, job: Job, import_id: UUID) -> None:
             await job.finish(session)
         return
     async with services.db.write("bank", viewer) as session:
-        accounts = await service.place_accounts(session, import_id, statement)
+        accounts = await service.place_accounts(session, statement, import_id=import_id)
     outcome, refold = await _apply_once(services, viewer, job.id, statement.provider, accounts)
     await refold_held(services, viewer, refold)
     async with services.db.write("bank", viewer) as session:
@@ -105,10 +105,10 @@ async def run_import(services: Services, job: Job, import_id: UUID) -> None:
         await job.finish(session)
 
 
-async def take_statement(services: Services, viewer: Viewer, statement: Statement) -> Applied:
+async def take_statement(services: Services, viewer: Viewer, statement: Statement, item_id: str | None = None) -> Applied:
     """The steps of an import for a statement that is at hand, without a job: run again, it changes nothing."""
     async with services.db.write("bank", viewer) as session:
-        accounts = await service.place_accounts(session, None, statement)
+        accounts = await service.place_accounts(session, statement, item_id=item_id)
     merchants = await known_merchants(services, viewer, accounts)
     async with services.db.write("transaction", viewer) as session:
         applied = await apply_batch(session, _batches(statement.provider, accounts), merchants)

@@ -1,0 +1,96 @@
+"""The demo: two people with everything, from a bank that does not exist.
+
+Their rows come the way any bank's do. Run again, whether the first run was completed or killed, it adds what is missing:
+on a later day, what the bank has to tell since.
+"""
+
+from datetime import date
+from typing import Final
+from uuid import UUID, uuid5
+
+from db.budget import queries as budgets
+from db.engines import Viewer
+from db.user import queries as users
+from domains.bank.providers.protocol import Statement
+from domains.bank.providers.sandbox import SandboxProvider
+from domains.budget.service.change_budgets import CreateBudget
+from domains.core.clock import local_date
+from domains.core.ids import new_id
+from domains.flows.change_budgets import create_budget
+from domains.flows.demo import DEMO_USERS, DemoUser, plan_budgets, plan_goals
+from domains.flows.import_statement import take_statement
+from domains.flows.services import Services
+from domains.user.rules import normalise_email
+
+DEMO_EMAIL: Final = DEMO_USERS[0].email
+DEMO_PASSWORD: Final = DEMO_USERS[0].password
+
+
+async def seed_demo(services: Services) -> None:
+    """The demo's people, accounts, transactions, budgets and goals, as of today in their time zones."""
+    for person in DEMO_USERS:
+        viewer = await _find_or_add(services, person)
+        today = local_date(services.clock.now(), person.timezone)
+        statement = SandboxProvider().statement(person.profile, today)
+        await take_statement(services, viewer, statement, item_id=f"{person.profile}:{viewer.user_id}")
+        await _add_budgets(services, viewer, person, statement, today)
+        await _add_goals(services, viewer, person, today)
+
+
+async def _find_or_add(services: Services, person: DemoUser) -> Viewer:
+    email = normalise_email(person.email)
+    async with services.db.system("user") as session:
+        account = await users.find_account(session, email)
+    if account is None:
+        row = {name: getattr(person, name) for name in ("email", "full_name", "timezone", "currency", "locale")}
+        password = await services.passwords.hash(person.password)
+        async with services.db.system("user") as session:
+            await users.add_user(session, {**row, "id": new_id(), "email_normalized": email, "password_hash": password})
+            account = await users.find_account(session, email)
+    if account is None:
+        raise RuntimeError(f"{person.email} could neither be found nor added")
+    return Viewer(account.id, person.timezone, person.currency, person.locale)
+
+
+async def _add_budgets(services: Services, viewer: Viewer, person: DemoUser, statement: Statement, today: date) -> None:
+    """All of them once: a budget that its owner has deleted does not come back."""
+    async with services.db.read("budget", viewer) as read:
+        made = await read.value(budgets.budgets_ever())
+    if made >= len(person.budgets):
+        return
+    for planned in plan_budgets(person, statement, today):
+        command = CreateBudget(
+            name=planned.name,
+            category=planned.category,
+            amount=planned.amount,
+            currency=planned.currency,
+            period=planned.period,
+            start_date=planned.start_date,
+            color=planned.color,
+            icon=planned.icon,
+        )
+        await create_budget(services, viewer, command, f"demo {planned.name}")
+
+
+async def _add_goals(services: Services, viewer: Viewer, person: DemoUser, today: date) -> None:
+    async with services.db.write("budget", viewer) as session:
+        for place, goal in enumerate(plan_goals(person, today)):
+            values = {
+                "id": _goal_id(viewer.user_id, goal.name),
+                "name": goal.name,
+                "target_amount": goal.target_amount,
+                "current_amount": goal.current_amount,
+                "currency": goal.currency,
+                "started_at": goal.started_on,
+                "target_date": goal.target_date,
+                "color": goal.color,
+                "priority": place,
+                "status": "achieved" if goal.standing == "achieved" else "active",
+                "achieved_at": services.clock.now() if goal.standing == "achieved" else None,
+            }
+            await budgets.add_goal(session, values)
+
+
+def _goal_id(user_id: UUID, name: str) -> UUID:
+    """The same for each run, so that a goal is made once."""
+    return uuid5(user_id, name)
