@@ -1,0 +1,146 @@
+"""A relation takes the same few statements for one parent and for a hundred, whichever way an operation runs."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from graphql import FieldNode, GraphQLSchema, TypeInfo, TypeInfoVisitor, Visitor, parse, visit
+
+from db.bank import queries as bank
+from db.budget import queries as budgets
+from db.engines import Viewer
+from domains.flows.services import Services
+from resolvers.assembly import ROOTS
+from resolvers.declared import DeclaredField, Link, PageOf
+from resolvers.execution.operation import Gateway
+from tests.conftest import MakeUser
+from tests.resolvers.api import Client, gid
+from tests.resolvers.household import FOOD, GROCERIES, MONTH, TODAY, add_goal
+from tests.resolvers.household import account as statement_account
+from tests.resolvers.household import bring, moved
+
+#: Each with how many statements its plan takes.
+QUERIES: dict[str, tuple[str, int]] = {
+    "accounts and connections": ("{ me { accounts { name connection { institutionName accounts { id } } } } }", 3),
+    "connections": ("{ me { email connections { status accounts { name } } } }", 3),
+    "pages of accounts": ("{ me { accounts { transactions(first: 2) { nodes { id } pageInfo { endCursor } totalCount } } } }", 3),
+    "transactions": (
+        """{ me { transactions(first: 100) {
+          nodes { amount { amount } category { displayName parent { icon } } userCategory { color } account { name connection { status } } }
+        } } }""",
+        5,
+    ),
+    "edges": ("{ me { transactions(first: 100) { edges { cursor node { account { name } } } totalCount } } }", 3),
+    "budgets": (
+        """{ me { budgets { name category { displayName children { id } }
+          utilization { amountSpent { amount } percentageUsed unconverted { amount currency } version } } } }""",
+        4,
+    ),
+    "goals": ("{ me { goals { name percentageComplete requiredMonthlyContribution { amount } } } }", 1),
+    "categories": ("{ categories { displayName parent { id displayName } children { id icon } } }", 3),
+    "dashboard": (
+        """{ me {
+          accounts { name currentBalance { amount currency } }
+          budgets { name amount { amount } utilization { amountSpent { amount } amountRemaining { amount } isExceeded } }
+          transactions(first: 50) { nodes { amount { amount currency } description category { displayName } account { name } } }
+        } }""",
+        6,
+    ),
+}
+IMPORTS = "query($ids: [ID!]!) { nodes(ids: $ids) { ... on StatementImport { filename error { code message } } } }"
+
+
+@pytest.fixture(scope="module")
+async def households(api: Gateway, services: Services, make_user: MakeUser) -> dict[int, Client]:
+    """Somebody with one of everything, and somebody with a hundred."""
+    people = {many: await make_user() for many in (1, 100)}
+    await asyncio.gather(*(furnish(services, viewer, many) for many, viewer in people.items()))
+    return {many: Client(api, services, viewer) for many, viewer in people.items()}
+
+
+async def furnish(services: Services, viewer: Viewer, many: int) -> None:
+    async with services.db.write("bank", viewer) as session:
+        for number in range(many):
+            item = {"id": uuid4(), "provider": "file", "provider_item_id": f"bank-{number}"}
+            connection_id = await bank.find_or_add_connection(session, item, per_user=True)
+            names = ("account_subtype", "account_official_name", "account_mask")
+            row = {"id": uuid4(), "account_type": "checking", "account_name": f"A {number}", "currency": "USD", **dict.fromkeys(names)}
+            await bank.find_or_add_accounts(session, connection_id, [{**row, "provider_account_id": "one"}])
+            failed = {"status": "failed", "error_code": "STATEMENT_REJECTED", "error_message": "No.", "completed_at": services.clock.now()}
+            await bank.add_import(session, {"id": uuid4(), "filename": f"{number}.csv", **failed})
+    await bring(services, viewer, statement_account("Daily", [moved(MONTH, "1.00") for _ in range(many)]))
+    async with services.db.write("budget", viewer) as session:
+        for number in range(many):
+            await budgets.add_budget(
+                session,
+                {
+                    "id": uuid4(),
+                    "name": f"Budget {number}",
+                    "category": (FOOD, GROCERIES)[number % 2],
+                    "amount": 10,
+                    "currency": "USD",
+                    "start_date": TODAY,
+                },
+            )
+    await asyncio.gather(*(add_goal(services, viewer, f"Goal {number}", target_date=MONTH) for number in range(many)))
+
+
+@pytest.mark.parametrize("name", QUERIES)
+async def test_one_parent_and_a_hundred_take_the_same_statements(households: dict[int, Client], name: str) -> None:
+    query, statements = QUERIES[name]
+
+    planned = {many: await client.counted(query, planned=True) for many, client in households.items()}
+    interpreted = {many: await client.counted(query, planned=False) for many, client in households.items()}
+
+    assert [taken for _, taken in planned.values()] == [statements, statements]
+    assert interpreted[1][1] == interpreted[100][1]
+    assert [data for data, _ in planned.values()] == [data for data, _ in interpreted.values()]
+
+
+@pytest.mark.parametrize("many", [1, 100])
+async def test_nodes_of_one_type_take_one_statement_and_one_per_relation(households: dict[int, Client], many: int) -> None:
+    client = households[many]
+    assert client.viewer is not None
+    async with client.services.db.write("bank", client.viewer) as session:
+        keys = [row.id for row in await session.run(bank.statement_imports.select())]
+
+    data, statements = await client.counted(IMPORTS, planned=False, ids=[gid("StatementImport", key) for key in keys])
+
+    assert statements == 2
+    assert len(data["nodes"]) == many
+    assert all(node["error"] == {"code": "STATEMENT_REJECTED", "message": "No."} for node in data["nodes"])
+
+
+def test_every_relation_is_counted_above(api: Gateway) -> None:
+    schema = api.schema._schema
+    counted = {place for query in (IMPORTS, *(query for query, _ in QUERIES.values())) for place in fields_of(schema, query)}
+
+    assert set(relations(api)) - counted == set()
+
+
+def relations(api: Gateway) -> Iterator[tuple[str, str]]:
+    """Every declared link and page of a type that may have many parents; a payload is one parent by itself."""
+    for name, kind in api.schema._schema.type_map.items():
+        if name in ROOTS or name.endswith(("Payload", "Updated")) or name.startswith("__"):
+            continue
+        for field, definition in getattr(kind, "fields", {}).items():
+            declared = definition.extensions.get("strawberry-definition")
+            if isinstance(declared, DeclaredField) and isinstance(declared.how, Link | PageOf):
+                yield name, field
+
+
+def fields_of(schema: GraphQLSchema, query: str) -> set[tuple[str, str]]:
+    """Every (type, field) that a document selects."""
+    found: set[tuple[str, str]] = set()
+    types = TypeInfo(schema)
+
+    class Collect(Visitor):
+        def enter_field(self, node: FieldNode, *_: Any) -> None:
+            parent = types.get_parent_type()
+            if parent is not None:
+                found.add((parent.name, node.name.value))
+
+    visit(parse(query), TypeInfoVisitor(types, Collect()))
+    return found
