@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from datetime import date, datetime
 from decimal import Decimal
 from inspect import cleandoc
-from types import ModuleType
+from types import ModuleType, UnionType
 from typing import Annotated, Any, ClassVar, ParamSpec, TypeVar, get_args, get_origin, get_type_hints
 
 import strawberry
@@ -69,7 +69,8 @@ def _details(cls: type[AppError]) -> dict[str, tuple[Any, str | None]]:
         hint, *said = get_args(annotation) if get_origin(annotation) is Annotated else (annotation,)
         if name in ("code", "message", "field") or name.startswith("_") or get_origin(hint) is ClassVar:
             continue
-        leaf = [part for part in getattr(hint, "__args__", (hint,)) if part is not type(None)]
+        choices = get_args(hint) if isinstance(hint, UnionType) else (hint,)
+        leaf = [part for part in choices if part is not type(None)]
         if len(leaf) != 1 or not (leaf[0] in _ALLOWED_DETAILS or isinstance(leaf[0], enum.EnumMeta)):
             raise TypeError(f"{cls.__name__}.{name}: {hint} cannot be shown in a payload")
         details[name] = hint, said[0] if said else None

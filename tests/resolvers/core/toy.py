@@ -346,8 +346,15 @@ def _declare_pot_operations() -> None:
     pot_resize.__annotations__["return"] = PotResizePayload
 
     async def pot_changed(self: Any, info: Info, times: int = 2) -> Any:
-        for version in range(times):
-            yield PotChanged(pot_id=POT_OF_ALICE, version=version)
+        if times < 0:
+            raise PotMissing
+        sources = info.context.services.db.tables["open_sources"]  # type: ignore[attr-defined]
+        sources.append({})
+        try:
+            for version in range(times):
+                yield PotChanged(pot_id=POT_OF_ALICE, version=version)
+        finally:
+            sources.pop()
 
     pot_changed.__annotations__["return"] = AsyncGenerator[PotChanged, None]
 
@@ -413,6 +420,7 @@ def furnish(pots: int = 4, entries: int = 30) -> Household:
             "labels": all_labels,
             "pots": [_pot(number) for number in range(pots)],
             "usage": [_usage(number) for number in range(pots) if number % 5 != 4],
+            "open_sources": [],
             "entries": [_entry(number, pots) for number in range(entries)],
         }
     )
