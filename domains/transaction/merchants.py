@@ -55,29 +55,21 @@ def normalise_merchant(name: str) -> str:
     return " ".join(folded.split())[:NAME_AT_MOST].rstrip()
 
 
-@lru_cache(maxsize=_KEPT)
-def bare_name(text: str) -> str:
-    """What is left of a statement's text once the noise is off, in the bank's own letters; may be empty."""
-    name = _STAR.sub(" *", _printable(text[:LOOKED_AT]))
-    named = noise.NAMED.search(name)
-    if named is not None:
-        name = named[1]
-    return _without_form(_without_place(_without_form(_without_tail(_without_front(name)))))
-
-
 def _clean(text: str) -> str | None:
-    bare = bare_name(text)
+    text = _STAR.sub(" *", _printable(text[:LOOKED_AT]))
+    named = noise.NAMED.search(text)
+    bare = _without_tail(_without_front(named[1] if named is not None else text))
     lexicon = default_lexicon()
     if bare in lexicon.brands:
         return bare
-    words = words_of(bare)
-    name = lexicon.brand(words)
-    if name is None:
-        rest = [word for word in words if len(word) > 1 and not word.isdigit() and word not in noise.NOBODY]
-        if not rest or lexicon.names_nobody(words_of(text[:LOOKED_AT])):
-            return None
-        name = _as_written(bare)
-    return name[:NAME_AT_MOST].rstrip() or None
+    name = lexicon.brand(words_of(bare))
+    if name is not None:
+        return name
+    bare = _without_ending(bare)
+    rest = [word for word in words_of(bare) if len(word) > 1 and not word.isdigit() and word not in noise.NOBODY]
+    if not rest or lexicon.names_nobody(words_of(text)):
+        return None
+    return _as_written(bare)[:NAME_AT_MOST].rstrip(_LOOSE)
 
 
 def _printable(text: str) -> str:
@@ -115,6 +107,16 @@ def _cut(text: str, tail: re.Pattern[str]) -> str:
     for found in tail.finditer(text):
         if _has_letters(text[: found.start()]):
             return text[: found.start()]
+    return text
+
+
+def _without_ending(text: str) -> str:
+    """Without towns, countries and legal forms, as many as there are."""
+    for _ in range(_PASSES):
+        shorter = _without_place(_without_form(text))
+        if shorter == text:
+            break
+        text = shorter
     return text
 
 

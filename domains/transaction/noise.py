@@ -88,7 +88,7 @@ _MONTHS: Final = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
 
 #: Where the name ends: what begins here is about the payment, not about whom. In three groups, by what a text must hold for any to match.
 _TAILS: Final = (
-    r"\s(?:\s+|sagt\b|dankt\b|iban\s|bic\s|(?:payment|pmt)?\s?thank you\b|(?:ppd|web|tel|ccd|ach)$|web\s?\()",
+    r"\s(?:\s+|sagt\b|dankt\b|iban\s|bic\s|(?:payment|pmt)?\s?thank you\b|web\s?\()",
     r"\s*(?://|[|;])",
 )
 _TAILS_WITH_DIGITS: Final = (
@@ -138,10 +138,11 @@ KEY: Final = re.compile(r"[:+#]")
 #: Only in capitals: "IN" and "OR" are words, too.
 STATE: Final = re.compile(rf"[\s,]+(?:{_STATES})(?:\s+\d{{5}}(?:-\d{{4}})?)?(?:\s+(?:US|USA|AU))?$")
 COUNTRY: Final = re.compile(rf"[\s,/]+(?:{_COUNTRIES})$")
-#: What stands behind a firm's name, without its points.
+#: What stands behind a firm's name, without its points: legal forms, and how a US bank was told of the payment.
 LEGAL_FORMS: Final = frozenset(
     {"inc", "llc", "ltd", "limited", "plc", "corp", "corporation", "gmbh", "mbh", "ag", "kg", "ohg", "kgaa", "ek", "ev", "sarl"}
     | {"sas", "bv", "nv", "srl", "slu", "oy", "oyj", "aps", "a/s", "pty", "pte", "lda", "ltda", "sapa", "spzoo"}
+    | {"ppd", "web", "ccd"}
 )
 WEB: Final = re.compile(r"^(?:https?://)?(?:www\.)?", re.IGNORECASE)
 #: Bank Dutch and SEPA: the name stands behind a key.
