@@ -17,9 +17,8 @@ from resolvers.declared import DeclaredField, Link, PageOf
 from resolvers.execution.operation import Gateway
 from tests.conftest import MakeUser
 from tests.resolvers.api import Client, gid
-from tests.resolvers.household import FOOD, GROCERIES, MONTH, TODAY, add_goal
+from tests.resolvers.household import FOOD, GROCERIES, MONTH, TODAY, add_goal, bring, moved
 from tests.resolvers.household import account as statement_account
-from tests.resolvers.household import bring, moved
 
 #: Each with how many statements its plan takes.
 QUERIES: dict[str, tuple[str, int]] = {
