@@ -1,6 +1,7 @@
 """`florin run` as a person meets it: a process of its own, a folder of its own, signals."""
 
 import contextlib
+import json
 import os
 import re
 import signal
@@ -10,6 +11,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
@@ -29,8 +31,9 @@ def bare_environment() -> dict[str, str]:
 
 
 def florin(*arguments: str, stderr: int | IO[str] = subprocess.PIPE) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-m", "app.cli", *arguments]
-    return subprocess.Popen(command, cwd=ROOT, env=bare_environment(), stdout=subprocess.PIPE, stderr=stderr, text=True)
+    return subprocess.Popen(
+        [sys.executable, "-m", "app.cli", *arguments], cwd=ROOT, env=bare_environment(), stdout=subprocess.PIPE, stderr=stderr, text=True
+    )
 
 
 def free_port() -> int:
@@ -99,7 +102,7 @@ def start(folder: Path) -> Iterator[Callable[..., Run]]:
     made: list[Run] = []
 
     def begin(*arguments: str) -> Run:
-        made.append(Run(folder, "--no-demo", *arguments))
+        made.append(Run(folder, *(arguments or ("--no-demo",))))
         return made[-1]
 
     yield begin
@@ -111,24 +114,43 @@ def start(folder: Path) -> Iterator[Callable[..., Run]]:
 Start = Callable[..., Run]
 
 
-def test_it_says_where_it_is_answers_and_leaves_nothing_at_ctrl_c(start: Start) -> None:
-    run = start()
+def test_it_says_where_it_is_shows_the_demo_and_leaves_nothing_at_ctrl_c(start: Start, folder: Path, tmp_path: Path) -> None:
+    run = start("--demo")
     lines = run.wait_until_ready()
     family = run.family()
+    token = command(folder, "token", "demo@example.com")
+    statement = tmp_path / "august.csv"
+    statement.write_text(f"Date,Description,Amount\n{datetime.now(UTC).date().isoformat()},STARBUCKS STORE #1234,-4.50\n")
 
-    with urllib.request.urlopen(f"{run.url}/health/ready") as answer:
-        assert answer.status == 200
-    assert lines[0] == f"ready {run.url}"
-    assert len(family) >= 5
+    assert lines[:2] == [f"ready {run.url}", "  sign in    demo@example.com / florin-demo-2026"]
+    assert re.fullmatch(r"[\w-]{40,}\n", token)
+    assert "Groceries" in budgets_of(run, token)
+    assert command(folder, "import", str(statement), "--email", "demo@example.com") == "added 1, updated 0, unchanged 0\n"
 
     code, complaint = run.end(signal.SIGINT)
 
     assert code == 0, complaint
+    assert len(family) >= 5
     assert [process for process in family if lives(process)] == []
 
 
+def command(folder: Path, name: str, *arguments: str) -> str:
+    """What another command says on stdout, while the run goes on."""
+    process = florin(name, *arguments, "--data", str(folder))
+    said, complaint = process.communicate(timeout=60)
+    assert process.returncode == 0, complaint
+    return said
+
+
+def budgets_of(run: Run, token: str) -> list[str]:
+    headers = {"Authorization": f"Bearer {token.strip()}", "Content-Type": "application/json"}
+    question = json.dumps({"query": "{ me { budgets { name } } }"}).encode()
+    with urllib.request.urlopen(urllib.request.Request(f"{run.url}/graphql", question, headers)) as answer:
+        return [budget["name"] for budget in json.load(answer)["data"]["me"]["budgets"]]
+
+
 def test_a_run_takes_up_the_data_and_the_keys_that_are_there(start: Start, folder: Path) -> None:
-    florin("migrate", "--data", str(folder)).communicate(timeout=60)
+    command(folder, "migrate")
     kept = {name: (folder / name).read_bytes() for name in ("keyring", "secret", "passwords.json")}
 
     run = start()
@@ -162,9 +184,8 @@ def test_what_dies_is_started_again_and_commands_reach_the_run_meanwhile(start: 
         assert victim is not None
         victim.kill()
         until(lambda name=name, victim=victim: child_called(run, name) not in (None, victim))
-    migrate = florin("migrate", "--data", str(folder))
 
-    assert migrate.communicate(timeout=60)[0] == "nothing to migrate\n"
+    assert command(folder, "migrate") == "nothing to migrate\n"
     with urllib.request.urlopen(f"{run.url}/health/ready", timeout=30) as answer:  # connections wait while the API starts again
         assert answer.status == 200
     code, complaint = run.end(signal.SIGINT)
@@ -230,9 +251,9 @@ def test_a_token_for_nobody_is_refused(folder: Path) -> None:
 
 
 def test_with_servers_of_the_operator_nothing_embedded_starts(tmp_path: Path, environment: dict[str, str]) -> None:
-    command = [sys.executable, "-m", "app.cli", "migrate", "--data", str(tmp_path / "data")]
+    migrate = [sys.executable, "-m", "app.cli", "migrate", "--data", str(tmp_path / "data")]
 
-    done = subprocess.run(command, cwd=ROOT, env=bare_environment() | environment, capture_output=True, text=True, check=True)
+    done = subprocess.run(migrate, cwd=ROOT, env=bare_environment() | environment, capture_output=True, text=True, check=True)
 
     assert done.stdout == "nothing to migrate\n"
     assert not (tmp_path / "data").exists()
