@@ -1,8 +1,9 @@
 """Documents that were parsed, validated and measured before, with the plans of their operations."""
 
 from collections import OrderedDict
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import structlog
 from graphql import (
@@ -26,12 +27,15 @@ from resolvers.schema import Schema
 
 log = structlog.get_logger(__name__)
 
+K = TypeVar("K")
+V = TypeVar("V")
+
 #: Documents kept, and their characters together: a parsed document takes some hundred times its text.
 KEPT_DOCUMENTS = 1_000
 KEPT_CHARACTERS = 400_000
 MAX_CHARACTERS = 256 * 1024
-#: Plans kept per operation: one per combination of the values that @skip and @include look at.
-KEPT_VARIANTS = 16
+#: Plans kept: of each operation, one per combination of the values that @skip and @include look at. Some 20 KiB each.
+KEPT_PLANS = 2_000
 
 RULES = (*specified_rules, *(rule for rule in recommended_rules if rule not in specified_rules))
 
@@ -44,6 +48,30 @@ class DocumentRefused(Exception):
         super().__init__(errors[0].message)
 
 
+class Recent(Generic[K, V]):
+    """The most recently used values, as many as may be kept."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._kept: OrderedDict[K, V] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def get(self, key: K, make: Callable[[], V]) -> V:
+        """The value under the key, made now if it is not there."""
+        if key in self._kept:
+            self._kept.move_to_end(key)
+            return self._kept[key]
+        value = self._kept[key] = make()
+        if len(self._kept) > self._most:
+            self._kept.popitem(last=False)
+        return value
+
+
+Plans = Recent[tuple["Operation", tuple[object, ...]], Plan | None]
+
+
 @dataclass(eq=False, slots=True)
 class Operation:
     """One operation of a document, measured; its plans come as they are needed."""
@@ -52,17 +80,13 @@ class Operation:
     fragments: Mapping[str, FragmentDefinitionNode]
     measured: Measured
     conditions: tuple[str, ...]
-    plans: dict[tuple[object, ...], Plan | None] = field(default_factory=dict)
+    plans: Plans
 
     def plan(self, schema: Schema, variables: VariableValues) -> Plan | None:
         """The plan for these variables, or None where graphql-core has to run it."""
         coerced = variables.coerced
-        variant = tuple(coerced.get(name) for name in self.conditions)
-        if variant not in self.plans:
-            if len(self.plans) >= KEPT_VARIANTS:
-                self.plans.clear()
-            self.plans[variant] = self._make(schema, dict(zip(self.conditions, variant, strict=True)))
-        return self.plans[variant]
+        variant = tuple([coerced.get(name) for name in self.conditions])
+        return self.plans.get((self, variant), lambda: self._make(schema, dict(zip(self.conditions, variant, strict=True))))
 
     def _make(self, schema: Schema, decided: dict[str, object]) -> Plan | None:
         flags = {name: value for name, value in decided.items() if isinstance(value, bool)}
@@ -95,6 +119,7 @@ class Documents:
         self._hide_suggestions = hide_suggestions
         self._kept: OrderedDict[str, Document] = OrderedDict()
         self._characters = 0
+        self.plans: Plans = Recent(KEPT_PLANS)
 
     def get(self, text: str) -> Document:
         """The document of this text. Errors: DocumentRefused, CostLimitExceeded."""
@@ -131,7 +156,7 @@ class Documents:
         for each in node.definitions:
             if isinstance(each, OperationDefinitionNode):
                 measured = measure(core, node, each)
-                operations[each.name.value if each.name else None] = Operation(each, fragments, measured, conditions)
+                operations[each.name.value if each.name else None] = Operation(each, fragments, measured, conditions, self.plans)
         return Document(node, operations)
 
 

@@ -175,6 +175,8 @@ class Gateway:
         return ExecutionResult(None, [_wrapped(failure)])
 
     async def _execute(self, prepared: Prepared, context: OperationContext, payload: object | None) -> ExecutionResult:
+        if prepared.operation_type == "subscription" and payload is None:
+            raise BadUserInput("Subscribe to it: this is a subscription.")
         plan = self._plan(prepared, context)
         if plan is not None:
             try:
