@@ -5,11 +5,11 @@ import unicodedata
 from calendar import monthrange
 from dataclasses import dataclass
 from datetime import date, timedelta
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
 from typing import Final
 
 from domains.budget.errors import AmountInvalid, LooksInvalid, NameInvalid, PeriodInvalid
-from domains.core import money
+from domains.core import currencies, money
 
 NAME_MAX: Final = 255
 NOTES_MAX: Final = 2_000
@@ -107,7 +107,11 @@ class Progress:
 
 
 def progress(*, target: Decimal, current: Decimal, starts_on: date, ends_on: date | None, today: date, currency: str) -> Progress:
-    """A goal as of today. On track: at least the share of the time that has passed is the share that is saved."""
+    """A goal as of today. On track: at least the share of the time that has passed is the share that is saved.
+
+    months_remaining counts calendar months; in the last one all that is missing is required. required_monthly is rounded up: who pays
+    it each month arrives.
+    """
     complete = percentage(current, target) if target else Decimal(100)
     if ends_on is None:
         return Progress(complete or Decimal(0), None, None, None)
@@ -118,9 +122,13 @@ def progress(*, target: Decimal, current: Decimal, starts_on: date, ends_on: dat
     return Progress(
         percentage_complete=complete or Decimal(0),
         months_remaining=months,
-        required_monthly=money.quantize(missing / max(months, 1), currency),
+        required_monthly=_rounded_up(missing / max(months, 1), currency),
         is_on_track=current >= target or (today <= ends_on and current * whole >= target * passed),
     )
+
+
+def _rounded_up(amount: Decimal, currency: str) -> Decimal:
+    return amount.quantize(Decimal(1).scaleb(-currencies.digits(currency)), rounding=ROUND_CEILING)
 
 
 def check_name(name: str) -> str:
@@ -133,7 +141,9 @@ def check_name(name: str) -> str:
 
 def check_amount(amount: Decimal, currency: str, field: str = "amount") -> Decimal:
     """Errors: AmountInvalid."""
-    if not money.fits(amount) or amount < 0 or not money.has_minor_units_of(amount, currency):
+    is_in_range = amount.is_finite() and 0 <= amount <= money.LARGEST
+    # With more digits than arithmetic carries, the check of the last ones would look at a rounded amount.
+    if not is_in_range or amount != +amount or not money.has_minor_units_of(amount, currency):
         raise AmountInvalid(field=field)
     return amount
 

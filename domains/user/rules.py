@@ -15,10 +15,15 @@ LOCAL_PART_MAX = 64
 #: NIST SP 800-63B asks for eight characters at least and for sixty-four to be allowed; composition rules are advised against.
 PASSWORD_MIN = 10
 PASSWORD_MAX = 256
+#: Letters that must differ from each other.
+DIFFERENT_MIN = 4
 FULL_NAME_MAX = 255
 LOCALE_MAX = 10
 
 _LOCAL_PART = re.compile(r"[^\s@\"(),:;<>\[\\\]\x00-\x1f\x7f]+")
+_INVISIBLE = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp", "Zs"})
+#: They turn the direction of what stands behind them, on anybody's screen.
+_TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _LOCALE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?")
 #: Of the most used passwords, those long enough to pass otherwise.
 _MOST_USED = frozenset(
@@ -42,34 +47,68 @@ def normalise_email(text: str) -> str:
 
 def find_email(text: str) -> str | None:
     """As `normalise_email`, or None for what is not an address."""
-    if len(text) > 2 * EMAIL_MAX:
+    typed = text.strip()
+    if len(typed) > EMAIL_MAX:
         return None
-    local, at, host = unicodedata.normalize("NFKC", text.strip()).casefold().rpartition("@")
-    if not at or not local or len(local) > LOCAL_PART_MAX or _LOCAL_PART.fullmatch(local) is None:
+    local, at, host = _folded(typed).rpartition("@")
+    if not at or len(local) > LOCAL_PART_MAX or _LOCAL_PART.fullmatch(local) is None or _is_treacherous(local):
         return None
-    if local.startswith(".") or local.endswith(".") or ".." in local or "." not in host:
+    if local.startswith(".") or local.endswith(".") or ".." in local:
         return None
+    domain = _find_domain(host)
+    email = f"{local}@{domain}"
+    return email if domain is not None and len(email) <= EMAIL_MAX else None
+
+
+def _find_domain(host: str) -> str | None:
+    """The host in IDNA, or None unless it is a name with a dot in it: no address of a machine, no name of one network."""
     try:
         domain = idna.encode(host, uts46=True, std3_rules=True).decode("ascii")
     except idna.IDNAError:
         return None
-    email = f"{local}@{domain}"
-    return email if len(email) <= EMAIL_MAX else None
+    _, dot, top = domain.rpartition(".")
+    return domain if dot and top and not top.isdigit() else None
+
+
+def _folded(text: str) -> str:
+    """NFKC and casefold, twice: what composes anew may fold once more, and then the folded form folds to itself."""
+    for _ in range(2):
+        text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    return text
+
+
+def _is_treacherous(local: str) -> bool:
+    """Whether people or other programs would take it for another address.
+
+    Invisible letters; and letters such as the dotless i, whose capital is somebody else's: a program that compares capitals would
+    send this person's mail there.
+    """
+    if any(unicodedata.category(letter) in _INVISIBLE for letter in local):
+        return True
+    return _folded(local.upper()) != local or "i\u0307" in local
 
 
 def check_password(password: str, email_normalized: str) -> None:
     """Long enough, not too long to hash, not the address itself, not one that everybody tries. Errors: PasswordTooWeak."""
-    if not len(unicodedata.normalize("NFKC", password)) >= PASSWORD_MIN or len(password) > PASSWORD_MAX:
+    normal = normalise_password(password)
+    if len(normal) < PASSWORD_MIN or len(password) > PASSWORD_MAX or any(unicodedata.category(letter) == "Cs" for letter in password):
         raise PasswordTooWeak(field="password")
-    folded = password.casefold()
-    if folded in _MOST_USED or folded == email_normalized or len(set(folded)) < 4:
+    folded = normal.casefold()
+    if folded in _MOST_USED or folded in (email_normalized, email_normalized.partition("@")[0]) or len(set(folded)) < DIFFERENT_MIN:
         raise PasswordTooWeak(field="password")
+
+
+def normalise_password(password: str) -> str:
+    """What is hashed and compared: the same password typed on another keyboard may come in other code points. NFKC, as NIST advises."""
+    return unicodedata.normalize("NFKC", password)
 
 
 def clean_full_name(name: str | None) -> str | None:
-    """The name with single spaces; None for an empty one. Errors: FullNameInvalid."""
-    cleaned = " ".join((name or "").split())
-    if len(cleaned) > FULL_NAME_MAX or any(unicodedata.category(letter) in ("Cc", "Cs", "Co", "Cn") for letter in cleaned):
+    """The name with single spaces, in NFC; None for an empty one. Errors: FullNameInvalid."""
+    cleaned = " ".join(unicodedata.normalize("NFC", name or "").split())
+    if len(cleaned) > FULL_NAME_MAX or any(
+        letter in _TURNING or unicodedata.category(letter) in ("Cc", "Cs", "Co", "Cn") for letter in cleaned
+    ):
         raise FullNameInvalid(field="fullName")
     return cleaned or None
 
