@@ -1,6 +1,6 @@
 """`florin run`: everything on one machine in one command, and nothing of it left when the command ends.
 
-Servers, migrations and the demo come first, while the API and the worker load their code; then both are let go.
+Servers and migrations come first, while the API and the worker load their code; then both are let go, and the demo is made.
 The supervisor opens the port itself: a busy one is told at once, and connections wait while the API starts again.
 """
 
@@ -68,11 +68,11 @@ def _run(folder: Path, listener: socket.socket, *, demo: bool) -> int:
         family = stack.enter_context(_family(listener, url))
         steps.step("migrating")
         place.migrate()
+        steps.step("starting the API and the worker")
+        family.let_go()
         if demo:
             steps.step("preparing the demo")
             _seed(place)
-        steps.step("starting the API and the worker")
-        family.let_go()
         steps.step("waiting for the first answer")
         family.wait_until_ready(url)
         steps.done()
