@@ -42,8 +42,7 @@ class _Migrations:
     async def __call__(self) -> None:
         if self._is_migrated:
             return
-        role = "owner" if self._dsns.owner else "system"
-        for dsn, domains in _by_dsn(self._dsns, role).items():
+        for dsn, domains in _by_dsn(self._dsns, "system").items():
             for domain, current in (await current_revisions(dsn, domains)).items():
                 if current is None or current in revisions(domain)[:-1]:
                     raise NotMigrated(domain)

@@ -8,7 +8,7 @@ import orjson
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from resolvers.errors import MASKED_MESSAGE
+from resolvers.errors import MASKED_MESSAGE, describe
 
 log = structlog.get_logger(__name__)
 
@@ -63,8 +63,8 @@ class Edge:
 
         try:
             await self._app(scope, receive, send_with_headers)
-        except Exception:
-            log.exception("http.failed")
+        except Exception as error:
+            log.error("http.failed", **describe(error, {}))
             if status:
                 raise
             await _send_masked(send_with_headers, request_id)
@@ -83,8 +83,8 @@ class Edge:
         began = time.perf_counter()
         try:
             await self._app(scope, receive, send)
-        except Exception:
-            log.exception("websocket.failed")
+        except Exception as error:
+            log.error("websocket.failed", **describe(error, {}))
             raise
         finally:
             log.info("websocket.closed", seconds=round(time.perf_counter() - began, 1), **scope["state"].get("operation", {}))

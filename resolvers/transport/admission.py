@@ -1,6 +1,7 @@
 """Who asks, and whether their bucket still holds what it costs: asked of Redis in one trip, before anything runs."""
 
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address, ip_network
@@ -24,6 +25,9 @@ REFUSED_COST = 5
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]{1,512}=*")
 #: One subscriber holds a whole /64 of IPv6 addresses, and so shares one bucket.
 _IPV6_PREFIX = 64
+#: Of whoever has spent all, for how long it is known here without asking, and of how many.
+REMEMBERED_FOR_S = 1.0
+REMEMBERED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,31 +49,49 @@ class Admitted:
 
 
 class Admission:
-    """The one way from a token to a viewer. Holds nothing of any request."""
+    """The one way from a token to a viewer. Of requests it remembers only whose bucket was just found empty."""
 
     def __init__(self, services: "Services", cursor_secret: bytes) -> None:
         self.services = services
         self._cursor_secret = cursor_secret
+        self._empty = _Empty()
+
+    async def look(self, token: str | None, address: str) -> None:
+        """Before a document is read, which is work too: turn away whoever has just been told to wait.
+
+        Costs nothing but where an address has spent all it had: then a token that comes from there is looked at first.
+        Errors: InvalidToken; RateLimited; RedisUnavailable.
+        """
+        self._empty.check(address if token is None else token)
+        if token is not None and self._empty.holds(address):
+            await self.admit(token, address, 0)
 
     async def admit(self, token: str | None, address: str, cost: int) -> Admitted:
-        """Charge the token's user, or the address of whoever is signed out.
+        """Charge the token's user, or the address of whoever is signed out or brings a token that opens nothing.
 
         Errors: InvalidToken; RateLimited; RedisUnavailable, which must never look like a bad token.
         """
-        if token is not None:
-            return await self._admit_user(token, address, cost)
-        bucket = self.services.options.address_bucket
-        charge = await take(self.services.redis, f"address:{address}", bucket, cost)
-        return Admitted(None, None, address, None, _granted(charge, bucket))
-
-    async def _admit_user(self, token: str, address: str, cost: int) -> Admitted:
+        if token is None:
+            return Admitted(None, None, address, None, await self._charge_address(address, cost))
         bucket = self.services.options.viewer_bucket
         found = await authenticate(self.services.redis, token, bucket, cost)
         if found is None:
+            await self._charge_address(address, cost)
             raise InvalidToken
         session, charge = found
         viewer = Viewer(session.user_id, session.timezone, session.currency, session.locale)
-        return Admitted(viewer, token, address, session.expires_in_s, _granted(charge, bucket))
+        return Admitted(viewer, token, address, session.expires_in_s, self._granted(token, charge, bucket))
+
+    async def _charge_address(self, address: str, cost: int) -> dict[str, Any]:
+        bucket = self.services.options.address_bucket
+        return self._granted(address, await take(self.services.redis, f"address:{address}", bucket, cost), bucket)
+
+    def _granted(self, payer: str, charge: Charge, bucket: Bucket) -> dict[str, Any]:
+        """What the bucket still holds. Errors: RateLimited."""
+        if not charge.granted:
+            self._empty.add(payer, charge.retry_after_s)
+            raise RateLimited(retry_after_s=charge.retry_after_s)
+        return {"available": charge.left, "capacity": bucket.capacity, "restoredPerSecond": bucket.per_second}
 
     def context(self, admitted: Admitted, request_id: str) -> OperationContext:
         """A context for one operation of theirs."""
@@ -114,7 +136,29 @@ def client_address(scope: Scope) -> str:
     return str(address)
 
 
-def _granted(charge: Charge, bucket: Bucket) -> dict[str, Any]:
-    if not charge.granted:
-        raise RateLimited(retry_after_s=charge.retry_after_s)
-    return {"available": charge.left, "capacity": bucket.capacity, "restoredPerSecond": bucket.per_second}
+class _Empty:
+    """Who was told to wait within the last second: tokens and addresses, no more than `REMEMBERED` of them."""
+
+    def __init__(self) -> None:
+        self._until: dict[str, float] = {}
+
+    def add(self, payer: str, wait_s: float) -> None:
+        if len(self._until) >= REMEMBERED:
+            self._until.clear()
+        self._until[payer] = time.monotonic() + min(wait_s, REMEMBERED_FOR_S)
+
+    def holds(self, payer: str) -> bool:
+        return self._left_s(payer) > 0
+
+    def check(self, payer: str) -> None:
+        """Errors: RateLimited."""
+        if (left_s := self._left_s(payer)) > 0:
+            raise RateLimited(retry_after_s=left_s)
+
+    def _left_s(self, payer: str) -> float:
+        if payer not in self._until:
+            return 0.0
+        left_s = self._until[payer] - time.monotonic()
+        if left_s <= 0:
+            del self._until[payer]
+        return left_s

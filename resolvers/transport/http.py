@@ -70,6 +70,7 @@ class GraphQLHttp:
         self, request: GraphQLRequest, scope: Scope, headers: Headers, receive: Receive, request_id: str, media: MediaType
     ) -> Reply:
         token, address = bearer_token(headers), client_address(scope)
+        await self._admission.look(token, address)
         try:
             prepared = self._gateway.prepare(request)
             if prepared.operation_type == "subscription":

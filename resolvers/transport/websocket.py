@@ -202,6 +202,7 @@ class _Socket:
             self._forget(wanted.id)
 
     async def _admit(self, wanted: Subscribe, token: str) -> tuple[Prepared, Admitted]:
+        await self._endpoint.admission.look(token, self._address)
         try:
             prepared = self._endpoint.gateway.prepare(wanted.request)
         except RequestRefused:

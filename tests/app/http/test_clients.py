@@ -1,17 +1,22 @@
 """A front end's first hour, with other people's clients, on the real schema."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest
 from gql import Client, GraphQLRequest
 from gql.transport.exceptions import TransportQueryError
 from gql.transport.httpx import HTTPXAsyncTransport
 from gql.transport.websockets import WebsocketsTransport
+from pydantic import SecretStr
 
 from app.asgi import create_app
 from app.settings import Settings
+from db.auth.queries import open_session
+from db.redis import RedisConnections
 from tests.resolvers.transport.conftest import serving
 
 SIGN_UP = "mutation($input: SignUpInput!) { signUp(input: $input) { errors { code message field } } }"
@@ -80,6 +85,28 @@ async def test_the_token_ends_with_sign_out_on_both_transports(host: str, token:
                 await session.execute(me)
             assert refused.value.errors is not None
             assert refused.value.errors[0]["extensions"]["code"] == "UNAUTHENTICATED"
+
+
+async def test_without_postgres_a_signed_in_query_is_503_and_a_malformed_one_still_400(settings: Settings, redis: RedisConnections) -> None:
+    gone = SecretStr("postgresql+asyncpg://florin_app:x@127.0.0.1:1/florin")
+    token = await open_session(redis, uuid4(), ("UTC", "USD", "en-US"), at=datetime.now(UTC), ttl_s=60)
+    app = create_app(settings.model_copy(update={"database_dsn": gone, "database_system_dsn": gone}))
+    async with serving(app) as host, httpx.AsyncClient(base_url=f"http://{host}") as client:
+        headers = {"authorization": f"Bearer {token}", "accept": "application/graphql-response+json"}
+        query = await client.post("/graphql", json={"query": "{ me { id email } }"}, headers=headers)
+        malformed = await client.post("/graphql", json={"query": "{ me { "}, headers=headers)
+
+    assert (query.status_code, query.json()["errors"][0]["extensions"]["code"]) == (503, "UNAVAILABLE")
+    assert int(query.headers["retry-after"]) >= 1
+    assert malformed.status_code == 400
+
+
+@pytest.mark.parametrize("query", ["{ me { id } }", "{ categories { id } }", "mutation { signOut { errors { code } } }"])
+async def test_signed_out_the_user_s_own_fields_are_401(host: str, query: str) -> None:
+    async with httpx.AsyncClient() as client:
+        response = await client.post(f"http://{host}/graphql", json={"query": query})
+
+    assert (response.status_code, response.json()["errors"][0]["extensions"]["code"]) == (401, "UNAUTHENTICATED")
 
 
 async def test_introspection_is_what_the_clients_can_work_with(host: str, token: str) -> None:

@@ -42,6 +42,13 @@ async def test_without_postgres_it_is_alive_and_not_ready(settings: Settings) ->
     assert ready.json() == {"status": "unavailable", "postgres": "unavailable", "migrations": "unavailable", "redis": "ok"}
 
 
+async def test_a_process_without_the_owner_s_login_can_tell_too(settings: Settings) -> None:
+    async with api(settings, database_owner_dsn=None) as client:
+        ready = await client.get("/health/ready")
+
+    assert (ready.status_code, ready.json()["migrations"]) == (200, "ok")
+
+
 async def test_tables_older_than_the_code_are_not_ready(dsns: Dsns, redis: RedisConnections, monkeypatch: pytest.MonkeyPatch) -> None:
     check = readiness(dsns, redis)["migrations"]
     monkeypatch.setattr(checks, "revisions", lambda domain: (*revisions(domain), f"{domain}_9999"))

@@ -138,7 +138,7 @@ def eventually() -> Eventually:
 
     async def wait(holds: Callable[[], bool]) -> None:
         async with asyncio.timeout(5):
-            while not holds():  # noqa: ASYNC110 - it may be anything, on either side of a socket
+            while not holds():
                 await asyncio.sleep(0.01)
 
     return wait

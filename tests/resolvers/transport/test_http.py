@@ -17,6 +17,7 @@ from structlog.typing import EventDict
 
 from db.limits import Bucket
 from domains.flows.services import Services
+from resolvers.execution.operation import Gateway, GraphQLRequest, Prepared
 from resolvers.transport.admission import REFUSED_COST
 from resolvers.transport.running import WATCHED_AFTER_S
 from tests.resolvers.transport.conftest import Eventually, Served, transports
@@ -223,6 +224,32 @@ async def test_signed_out_callers_share_the_bucket_of_their_address(services: Se
 
     assert statuses == [200, 200, 200, 429, 429]
     assert signed_in.status_code == 200
+
+
+async def test_who_is_told_to_wait_gets_no_more_documents_read(
+    services: Services, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poor = replace(services, options=replace(services.options, viewer_bucket=Bucket(6, 0.01), address_bucket=Bucket(6, 0.01)))
+    read: list[str] = []
+    real = Gateway.prepare
+
+    def prepare(gateway: Gateway, request: GraphQLRequest) -> Prepared:
+        read.append(request.query)
+        return real(gateway, request)
+
+    monkeypatch.setattr(Gateway, "prepare", prepare)
+    await services.redis.client.delete("bucket:address:127.0.0.1")
+    async with transports(poor) as served:
+        good = bearer(await served.token())
+        bad = [bearer(f"{number}" * 43) for number in range(5)]
+        senders = [{}, {}, {}, *bad]
+        unsigned = [(await client.post(served.url, json={"query": "{"}, headers=headers)).status_code for headers in senders]
+        while_address_is_empty = [(await client.post(served.url, json={"query": "{"}, headers=good)).status_code for _ in range(4)]
+    await services.redis.client.delete("bucket:address:127.0.0.1")
+
+    assert unsigned == [200, 429, 429, *[401] * 5]
+    assert while_address_is_empty == [200, 429, 429, 429]
+    assert len(read) == 4
 
 
 async def test_without_redis_it_is_503_for_everybody_and_401_for_nobody(away: Services, client: httpx.AsyncClient) -> None:
