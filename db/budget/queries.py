@@ -57,7 +57,8 @@ def budgets_by_user(columns: Columns) -> Select[Any]:
 def latest_utilization() -> Select[Any]:
     """Per budget id, the period that was folded last, beside what decides whether it still is the current one.
 
-    Not the one that began last: a budget that has become monthly leaves a stored week that began later.
+    Not the one that began last: a budget that has become monthly leaves a stored week that began later. `is_settled`: whether what
+    remains was folded from the amount that the budget has now.
     """
     used = budget_utilization
     definition = [budgets.c[name] for name in ("period", "start_date", "end_date", "currency", "version")]
@@ -69,6 +70,7 @@ def latest_utilization() -> Select[Any]:
             *definition,
             leaf(budgets.c.amount).label("amount"),
             *(leaf(used.c[name]).label(name) for name in [*figures, *counted]),
+            (used.c.amount_remaining == budgets.c.amount - used.c.amount_spent).label("is_settled"),
         )
         .select_from(budgets.outerjoin(used, and_(used.c.budget_id == budgets.c.id, used.c.is_current)))
         .where(_live(budgets), is_one_of(budgets.c.id))

@@ -38,28 +38,35 @@ async def utilization_by_budget(read: Read, ids: Sequence[str], columns: Columns
 def _utilization(row: Any, today: date) -> Mapping[str, Any]:
     """The stored figures when they are of the current period; else nothing has been spent in it.
 
-    Before a budget begins its current period is the first one, after its end the last one.
+    Before a budget begins its current period is the first one, after its end the last one. Between a new amount and the fold that
+    follows it, what depends on the amount is computed from what is stored.
     """
     day = max(today, row.start_date) if row.end_date is None else min(max(today, row.start_date), row.end_date)
     if row.period_start is not None and row.period_start <= day < row.period_end:
-        current: Mapping[str, Any] = row
-        return current
+        stored: Mapping[str, Any] = row
+        return stored if row.is_settled else {**row, **_figures(row, rules.Period(row.period_start, row.period_end), today)}
     period = rules.period_containing(row.period, row.start_date, row.end_date, day)
     assert period is not None  # noqa: S101 - `day` is between the budget's first and last
-    zero, currency = Decimal(0), row.currency
-    figures = rules.utilization(amount=Decimal(row.amount), spent=zero, pending=zero, period=period, today=today, currency=currency)
+    return {**row, **NOTHING, **_figures(row, period, today, spent="0"), "period_start": period.start, "period_end": period.end}
+
+
+NOTHING: Mapping[str, Any] = {"amount_spent": "0", "amount_pending": "0", "transaction_count": 0, "unconverted": {}}
+
+
+def _figures(row: Any, period: rules.Period, today: date, *, spent: str | None = None) -> dict[str, Any]:
+    """What follows from the budget's amount and what was spent of it."""
+    figures = rules.utilization(
+        amount=Decimal(row.amount),
+        spent=Decimal(row.amount_spent if spent is None else spent),
+        pending=Decimal(0),
+        period=period,
+        today=today,
+        currency=row.currency,
+    )
     return {
-        "currency": currency,
-        "version": row.version,
-        "period_start": period.start,
-        "period_end": period.end,
-        "amount_spent": "0",
-        "amount_pending": "0",
-        "amount_remaining": row.amount,
+        "amount_remaining": _text(figures.remaining),
         "percentage_used": _text(figures.percentage_used),
         "is_exceeded": figures.is_exceeded,
-        "transaction_count": 0,
-        "unconverted": {},
     }
 
 

@@ -145,7 +145,11 @@ class Gateway:
             await stream.aclose()
 
     async def _event(self, prepared: Prepared, context: OperationContext, payload: object) -> ExecutionResult:
-        """The result for one event, read anew. A user's sockets that want the same of the same event share one reading."""
+        """The result for one event, read anew. A user's sockets that want the same of the same event share one reading.
+
+        The same event is one whose payload is equal in everything, asked for or not: who is told of version 3 must never be given what
+        was read for version 2, before it was there.
+        """
 
         async def read() -> ExecutionResult:
             async with context.fresh() as fresh:
@@ -159,7 +163,8 @@ class Gateway:
         except Deviation:
             return await read()
         viewer = context.viewer and context.viewer.user_id
-        return await self._events.get((viewer, plan, row), read)
+        event = tuple(map(repr, vars(payload).values()))
+        return await self._events.get((viewer, plan, row, event), read)
 
     async def _result(self, prepared: Prepared, context: OperationContext, payload: object | None) -> ExecutionResult:
         """The outermost frame of an execution: within the deadline, and with every exception as an error."""

@@ -3,14 +3,17 @@
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from db.budget import queries
 from db.engines import Db, Dsns
 from db.redis import RedisConnections
 from domains.core.clock import FixedClock
 from domains.flows.services import Services
+from resolvers.ids import from_global_id
 from tests.resolvers.api import Client, gid
 from tests.resolvers.budget.budgets import create, listed, one, update
 from tests.resolvers.conftest import MakeClient
@@ -167,3 +170,19 @@ async def test_every_budget_has_figures_whatever_its_period_and_whenever_it_is_r
             used = budget["utilization"]
             assert used["periodStart"] < used["periodEnd"]
             assert used["periodStart"] <= max(day.date().isoformat(), budget["startDate"]) < used["periodEnd"]
+
+
+async def test_between_a_new_amount_and_its_fold_the_figures_already_agree_with_the_amount(make_client: MakeClient, at: At) -> None:
+    client = at(await make_client(), NOON)
+    assert client.viewer is not None
+    await spend(client, (date(2026, 10, 5), "40"))
+    budget = (await create(client))["budget"]
+    key = from_global_id(budget["id"], "Budget")
+    assert key is not None
+
+    async with client.services.db.write("budget", client.viewer) as session:
+        await queries.change_budget(session, key, {"amount": Decimal(30)})
+    found = await one(client, budget["id"])
+
+    assert figures(found) == ("2026-10-01", "2026-11-01", "40.00", "-10.00", 1)
+    assert (found["utilization"]["percentageUsed"], found["utilization"]["isExceeded"]) == ("133.33", True)
