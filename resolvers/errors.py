@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import structlog
 from graphql import GraphQLError, GraphQLFormattedError
+from strawberry.exceptions import StrawberryInputCoercionError
 
 from db.errors import DatabaseUnavailable, LeaseLost, NoViewer, RedisUnavailable
 from domains.core.errors import AppError, TryAgain
@@ -99,6 +100,8 @@ def fault_of(error: BaseException | None) -> Fault | None:
             return Unavailable()
         case TimeoutError():
             return TimedOut()
+        case StrawberryInputCoercionError():
+            return BadUserInput(error.message)
         case TryAgain():
             return _passing(error)
         case AppError():

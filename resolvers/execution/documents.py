@@ -16,7 +16,9 @@ from graphql import (
     validate,
 )
 from graphql.execution.values import VariableValues
-from graphql.validation import recommended_rules, specified_rules
+from graphql.validation import specified_rules
+from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
+from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from resolvers.cost import MAX_TOKENS, Measured, check_shape, measure
 from resolvers.errors import ParseFailed, ValidationFailed
@@ -37,7 +39,8 @@ MAX_CHARACTERS = 256 * 1024
 #: Plans kept: of each operation, one per combination of the values that @skip and @include look at. Some 20 KiB each.
 KEPT_PLANS = 2_000
 
-RULES = (*specified_rules, *(rule for rule in recommended_rules if rule not in specified_rules))
+#: The specification's rules (with the bound on nested introspection) and Strawberry's for its own kinds of input.
+RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
 
 
 class DocumentRefused(Exception):

@@ -2,6 +2,7 @@
 
 import pytest
 from graphql import GraphQLError
+from strawberry.exceptions import StrawberryInputCoercionError
 from structlog.typing import EventDict
 
 from db.errors import DatabaseUnavailable, LeaseLost, NoViewer, PoolExhausted, RedisUnavailable
@@ -26,6 +27,7 @@ def only(error: BaseException, **variables: object) -> dict[str, object]:
         (LeaseLost(), {"code": "UNAVAILABLE", "retryable": True}),
         (TryAgain("LOCKED", "Locked."), {"code": "LOCKED", "retryable": True, "retryAfterSeconds": 1.0}),
         (IdempotencyKeyReused(field="key"), {"code": "IDEMPOTENCY_KEY_REUSED", "field": "key"}),
+        (GraphQLError("x", original_error=StrawberryInputCoercionError("null")), {"code": "BAD_USER_INPUT"}),
         (TimeoutError(), {"code": "TIMED_OUT", "retryable": True}),
     ],
 )
