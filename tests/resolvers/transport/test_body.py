@@ -5,6 +5,8 @@ import time
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from resolvers.transport.body import (
     BODY_LIMIT_BYTES,
@@ -54,6 +56,30 @@ def test_what_is_not_one_json_object_is_refused_at_once(body: bytes) -> None:
     assert time.perf_counter() - began < 0.1
     assert refused.value.code == "BAD_REQUEST"
     assert refused.value.__cause__ is None
+
+
+@given(st.binary(max_size=200) | st.text(max_size=100).map(lambda text: text.encode("utf-8", "surrogatepass")))
+def test_nothing_but_a_refusal_comes_of_any_bytes(data: bytes) -> None:
+    try:
+        body = decode_object(data)
+    except BadRequest:
+        return
+    assert json.loads(data) == body
+
+
+TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"))
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False) | TEXT,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@given(st.dictionaries(TEXT, JSON, max_size=5))
+def test_variables_arrive_as_they_were(variables: dict[str, Any]) -> None:
+    body = json.dumps({"query": "{ hello }", "variables": variables}).encode()
+
+    assert graphql_request(decode_object(body), "POST").variables == variables
 
 
 def _nested(depth: int) -> Any:
