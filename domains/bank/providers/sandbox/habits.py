@@ -16,6 +16,7 @@ from domains.bank.providers.sandbox.dice import Dice
 EPOCH = date(2023, 1, 1)
 _CENT = Decimal("0.01")
 _FRIDAY = 4
+_SHORTEST_MONTH = 28
 
 Direction = Literal["debit", "credit"]
 
@@ -162,17 +163,19 @@ class Monthly:
     on_workday: bool = False
 
     def movements(self, owner: str, day: date) -> Iterator[Movement]:
-        if day != self._due(day):
+        if not self._is_due(day):
             return
         dice = Dice(owner, self.key, day)
         amount = self.price.on(day, dice)
         yield Movement(self.account, self.key, day, amount, self.direction, written(self.text, day, dice), self.about, is_card=self.is_card)
 
-    def _due(self, day: date) -> date | None:
+    def _is_due(self, day: date) -> bool:
         if day.month not in self.months:
-            return None
+            return False
+        if self.day <= _SHORTEST_MONTH and not self.on_workday:
+            return day.day == self.day
         due = day.replace(day=min(self.day, last_day(day).day))
-        return due - timedelta(days=max(due.weekday() - _FRIDAY, 0)) if self.on_workday else due
+        return day == (due - timedelta(days=max(due.weekday() - _FRIDAY, 0)) if self.on_workday else due)
 
 
 @dataclass(frozen=True, slots=True)
