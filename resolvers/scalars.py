@@ -123,8 +123,8 @@ class Money:
 
 #: For the usual case: digits -> how many zeros end a stored amount (4 digits after the point) that needs no more.
 _SURPLUS_ZEROS = {0: ".0000", 1: "000", 2: "00", 3: "0"}
-#: Currency -> what a stored amount of it ends with, and how many characters of that to cut.
-_CUTS: dict[str, str] = {code: _SURPLUS_ZEROS[digits] for code, digits in currencies.DIGITS.items() if digits in _SURPLUS_ZEROS}
+#: Currency -> what a stored amount of it ends with that is cut, or None where all four digits are shown.
+_CUTS: dict[str, str | None] = {code: _SURPLUS_ZEROS.get(digits) for code, digits in currencies.DIGITS.items()}
 #: Currencies that most amounts are in.
 TWO_DIGITS = frozenset(code for code, digits in currencies.DIGITS.items() if digits == 2)
 _DEFAULT_CUT = _SURPLUS_ZEROS[2]
@@ -133,7 +133,7 @@ _DEFAULT_CUT = _SURPLUS_ZEROS[2]
 def format_amount(text: str, currency: str) -> str:
     """A stored amount ("12.3400") with its currency's digits ("12.34"). Digits that are not zero are never dropped."""
     cut = _CUTS.get(currency, _DEFAULT_CUT)
-    if text[-5:-4] == "." and text.endswith(cut):
+    if cut is not None and text[-5:-4] == "." and text.endswith(cut):
         return text[: -len(cut)]
     return _with_digits(text, currencies.digits(currency))
 
