@@ -127,9 +127,11 @@ test("a budget is sent as it is, moves with what posts, and is sent anew after t
 
   assert.deepEqual([snapshot.budgetId, moved.budgetId, anew.budgetId], [id, id, id]);
   assert.equal(snapshot.budget.amount.amount, "400.00");
-  assert.deepEqual(moved.budget, { amount: { amount: "250.00" }, utilization: { amountRemaining: { amount: "250.00" }, version: moved.version } });
-  assert.ok(moved.version > snapshot.version);
-  assert.deepEqual(anew, moved);
+  for (const { budget } of [moved, anew]) {
+    assert.equal(budget.amount.amount, "250.00");
+    assert.equal(budget.utilization.amountRemaining.amount, "250.00");
+  }
+  assert.ok(snapshot.version < moved.version && moved.version <= anew.version);
   assert.equal(sockets.length, 2);
   await client.dispose();
 });
