@@ -23,13 +23,19 @@ def quantize(amount: Decimal, currency: str) -> Decimal:
 
 def fits(amount: Decimal) -> bool:
     """Whether the amount is finite and can be stored without losing a digit."""
-    if not amount.is_finite():
-        return False
-    exponent = amount.normalize().as_tuple().exponent
-    return isinstance(exponent, int) and exponent >= -currencies.STORED_DIGITS and abs(amount) <= LARGEST
+    return amount.is_finite() and abs(amount) <= LARGEST and _digits_after_point(amount) <= currencies.STORED_DIGITS
 
 
 def has_minor_units_of(amount: Decimal, currency: str) -> bool:
     """Whether the amount needs no more digits than its currency has: 1.5 JPY does not exist."""
-    exponent = amount.normalize().as_tuple().exponent
-    return isinstance(exponent, int) and exponent >= -currencies.digits(currency)
+    return _digits_after_point(amount) <= currencies.digits(currency)
+
+
+def _digits_after_point(amount: Decimal) -> int:
+    """Those that count: 1.50 has one. Counted on the digits themselves, since arithmetic would round a long amount first."""
+    _, digits, exponent = amount.as_tuple()
+    if not isinstance(exponent, int):
+        return 0
+    written = "".join(map(str, digits))
+    zeros = len(written) - len(written.rstrip("0"))
+    return max(-exponent - zeros, 0)

@@ -20,7 +20,7 @@ from domains.flows.change_budgets import create_budget
 from domains.flows.demo import DEMO_USERS, DemoUser, plan_budgets, plan_goals
 from domains.flows.import_statement import take_statement
 from domains.flows.services import Services
-from domains.user.rules import normalise_email
+from domains.user.rules import normalise_email, normalise_password
 
 DEMO_EMAIL: Final = DEMO_USERS[0].email
 DEMO_PASSWORD: Final = DEMO_USERS[0].password
@@ -43,7 +43,7 @@ async def _find_or_add(services: Services, person: DemoUser) -> Viewer:
         account = await users.find_account(session, email)
     if account is None:
         row = {name: getattr(person, name) for name in ("email", "full_name", "timezone", "currency", "locale")}
-        password = await services.passwords.hash(person.password)
+        password = await services.passwords.hash(normalise_password(person.password))
         async with services.db.system("user") as session:
             await users.add_user(session, {**row, "id": new_id(), "email_normalized": email, "password_hash": password})
             account = await users.find_account(session, email)
@@ -56,9 +56,12 @@ async def _add_budgets(services: Services, viewer: Viewer, person: DemoUser, sta
     """All of them once: a budget that its owner has deleted does not come back."""
     async with services.db.read("budget", viewer) as read:
         made = await read.value(budgets.budgets_ever())
+        there = {row.name for row in await read.rows(budgets.budgets_by_user(("name",)), keys=[viewer.user_id])}
     if made >= len(person.budgets):
         return
     for planned in plan_budgets(person, statement, today):
+        if planned.name in there:
+            continue
         command = CreateBudget(
             name=planned.name,
             category=planned.category,
@@ -69,7 +72,7 @@ async def _add_budgets(services: Services, viewer: Viewer, person: DemoUser, sta
             color=planned.color,
             icon=planned.icon,
         )
-        await create_budget(services, viewer, command, f"demo {planned.name}")
+        await create_budget(services, viewer, command, f"demo {today} {planned.name}")
 
 
 async def _add_goals(services: Services, viewer: Viewer, person: DemoUser, today: date) -> None:

@@ -52,7 +52,7 @@ async def sign_up(services: Services, command: SignUp) -> None:
         "currency": rules.check_currency(command.currency),
         "locale": rules.check_locale(command.locale),
     }
-    row["password_hash"] = await services.passwords.hash(command.password)
+    row["password_hash"] = await services.passwords.hash(rules.normalise_password(command.password))
     async with services.db.system("user") as session:
         await users.add_user(session, row)
 
@@ -62,7 +62,7 @@ async def sign_in(services: Services, email: str, password: str, address: str | 
 
     Errors: SignInFailed (one answer for every reason), SignInThrottled; RedisUnavailable.
     """
-    normalized = rules.find_email(email)
+    normalized, password = rules.find_email(email), rules.normalise_password(password)
     await _throttle(services, normalized or "", address)
     async with services.db.system("user") as session:
         account = await users.find_account(session, normalized) if normalized else None
