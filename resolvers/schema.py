@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any
+from typing import Annotated, Any, TypeAlias
 
 import strawberry
 from strawberry.federation import Schema as FederationSchema
@@ -26,6 +26,9 @@ PARTS = ("loaders", "types", "queries", "mutations", "subscriptions")
 
 #: Most ids that `nodes` and `_entities` take at once.
 MAX_NODES = 100
+
+OneId: TypeAlias = Annotated[strawberry.ID, strawberry.argument(description="The id of anything.")]
+ManyIds: TypeAlias = Annotated[list[strawberry.ID], strawberry.argument(description="Ids of anything, of several types if need be.")]
 
 
 class Schema(FederationSchema):
@@ -67,10 +70,10 @@ def make_schema(declarations: Declarations) -> Schema:
 def _with_nodes(declarations: Declarations, query: type) -> type:
     """Query with `node` and `nodes`, which belong to no domain."""
 
-    async def node(info: Info, id: strawberry.ID) -> Node | None:
+    async def node(info: Info, id: OneId) -> Node | None:
         return await load_node(declarations, info.context, id)  # type: ignore[return-value]
 
-    async def nodes(info: Info, ids: list[strawberry.ID]) -> list[Node | None]:
+    async def nodes(info: Info, ids: ManyIds) -> list[Node | None]:
         if len(ids) > MAX_NODES:
             raise BadUserInput(f"At most {MAX_NODES} ids at once.", argument="ids")
         return await asyncio.gather(*(load_node(declarations, info.context, id) for id in ids))  # type: ignore[return-value]

@@ -33,7 +33,7 @@ class Category(Node):
     color = column(str | None, description="A colour, `#rrggbb`.")
     type = column(CategoryType, description="What money of it does.")
     parent = link("Category", key="parent_id", description="The category it is a finer kind of; null at the top.")
-    children = links("Category", loader="transaction.categories_by_parent", size=5, description="Its finer kinds, in the order to show.")
+    children = links("Category", loader="transaction.categories_by_parent", size=3, description="Its finer kinds, in the order to show.")
 
 
 @entity(loader="transaction.by_id")

@@ -1,0 +1,186 @@
+"""The contract: the exported schema is the schema, and every operation that clients may copy from `graphql/` runs."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import graphql
+import pytest
+from graphql import GraphQLEnumType, GraphQLObjectType, OperationDefinitionNode, parse, validate
+
+from domains.flows.sign_in import open_session_for
+from domains.flows.uploads import store_upload
+from resolvers.assembly import ROOTS
+from resolvers.cost import MAX_COST
+from resolvers.execution.operation import Gateway
+from resolvers.schema import export_sdl
+from tests.conftest import MakeUser
+from tests.resolvers.api import Client, codes, gid
+from tests.resolvers.bank.test_statement_import import CSV
+from tests.resolvers.household import COFFEE, FOOD, MONTH, TODAY, account, add_goal, bring, moved
+from tests.resolvers.test_statements import fields_of
+
+CONTRACT = Path(__file__).parents[2] / "graphql"
+DOCUMENTS = {f"{path.parent.name}/{path.stem}": path.read_text() for path in sorted((CONTRACT / "operations").glob("*/*.graphql"))}
+PASSWORD = "a good long password"
+
+
+@dataclass
+class Household:
+    """Somebody with one of everything, by id."""
+
+    client: Client
+    email: str
+    account: str
+    transaction: str
+    budget: str
+    upload: str
+
+    async def imported(self) -> str:
+        given = {"uploadId": self.upload, "idempotencyKey": str(uuid4())}
+        return str((await self.client.data(DOCUMENTS["bank/import_statement"], input=given))["statementImport"]["statementImport"]["id"])
+
+
+@pytest.fixture
+async def household(api: Gateway, services: Any, make_user: MakeUser) -> Household:
+    email = f"{uuid4()}@example.com"
+    viewer = await make_user(email=email, password=PASSWORD)
+    client = Client(api, services, viewer, token=(await open_session_for(services, email)).access_token)
+    await bring(services, viewer, account("Daily", [moved(MONTH, "12.50"), moved(MONTH, "3.00", category_detailed=COFFEE)]))
+    await add_goal(services, viewer, "Boat", target_date=TODAY)
+    made = await client.data(DOCUMENTS["budget/create_budget"], input=new_budget())
+    found = (await client.data("{ me { accounts { id } transactions { nodes { id } } } }"))["me"]
+    return Household(
+        client,
+        email,
+        found["accounts"][0]["id"],
+        found["transactions"]["nodes"][0]["id"],
+        made["budgetCreate"]["budget"]["id"],
+        gid("Upload", await store_upload(services, viewer, CSV, "november.csv", "text/csv")),
+    )
+
+
+def new_budget() -> dict[str, Any]:
+    return {"idempotencyKey": str(uuid4()), "name": "Food", "category": gid("Category", FOOD), "amount": "100", "period": "MONTHLY"}
+
+
+async def nothing(_: Household) -> dict[str, Any]:
+    return {}
+
+
+def given(make: Callable[[Household], Any]) -> Callable[[Household], Awaitable[dict[str, Any]]]:
+    async def variables(household: Household) -> dict[str, Any]:
+        return {"input": make(household)}
+
+    return variables
+
+
+def by(**make: Callable[[Household], Any]) -> Callable[[Household], Awaitable[dict[str, Any]]]:
+    async def variables(household: Household) -> dict[str, Any]:
+        return {name: value(household) for name, value in make.items()}
+
+    return variables
+
+
+async def an_import(household: Household) -> dict[str, Any]:
+    return {"id": await household.imported()}
+
+
+#: What each operation is run with.
+VARIABLES: dict[str, Callable[[Household], Awaitable[dict[str, Any]]]] = {
+    "auth/sign_in": given(lambda it: {"email": it.email, "password": PASSWORD}),
+    "auth/sign_out": nothing,
+    "auth/sign_up": given(lambda _: {"email": f"{uuid4()}@example.com", "password": PASSWORD}),
+    "bank/account_transactions": by(id=lambda it: it.account, first=lambda _: 1, filter=lambda _: {"direction": "DEBIT"}),
+    "bank/accounts": nothing,
+    "bank/follow_import": an_import,
+    "bank/import_statement": given(lambda it: {"uploadId": it.upload, "idempotencyKey": "k"}),
+    "bank/statement_import": an_import,
+    "budget/budgets": nothing,
+    "budget/create_budget": given(lambda _: new_budget()),
+    "budget/delete_budget": given(lambda it: {"id": it.budget}),
+    "budget/follow_budgets": by(ids=lambda it: [it.budget]),
+    "budget/goals": nothing,
+    "budget/update_budget": given(lambda it: {"id": it.budget, "amount": "50", "endDate": None}),
+    "transaction/categories": nothing,
+    "transaction/transaction": by(id=lambda it: it.transaction),
+    "transaction/transactions": by(first=lambda _: 1, sort=lambda _: "AMOUNT_DESC", filter=lambda _: {"text": "shop"}),
+    "transaction/update_transaction": given(lambda it: {"id": it.transaction, "category": gid("Category", FOOD), "tags": ["a"]}),
+    "user/dashboard": nothing,
+    "user/me": nothing,
+    "user/node": by(id=lambda it: it.budget),
+    "user/nodes": by(ids=lambda it: [it.account, it.transaction, gid("Category", FOOD), "nonsense"]),
+}
+
+
+def test_every_operation_has_what_it_is_run_with() -> None:
+    assert sorted(VARIABLES) == sorted(DOCUMENTS)
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_an_operation_is_valid_and_called_like_its_file(api: Gateway, name: str) -> None:
+    document = parse(DOCUMENTS[name])
+
+    [operation] = document.definitions
+    assert isinstance(operation, OperationDefinitionNode)
+    assert operation.name is not None
+    assert operation.name.value == "".join(word.capitalize() for word in name.partition("/")[2].split("_"))
+    assert validate(api.schema._schema, document) == []
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+async def test_an_operation_runs_without_an_error_and_within_the_limits(household: Household, name: str) -> None:
+    document, client = DOCUMENTS[name], household.client
+    variables = await VARIABLES[name](household)
+    prepared = client.prepare(document, variables)
+
+    if prepared.operation_type == "subscription":
+        async with client.following(document, **variables) as answers:
+            answer = await anext(answers)
+    else:
+        answer = await client.ask(document, **variables)
+
+    assert codes(answer) == []
+    for payload in answer["data"].values():
+        assert payload is not None
+        assert not isinstance(payload, dict) or payload.get("errors", []) == []
+    assert prepared.cost <= MAX_COST * 3 / 4
+    if prepared.operation_type != "mutation" and "node" not in document:
+        assert prepared.operation.plan(client.gateway.schema, prepared.variables) is not None, "this runs on graphql-core"
+
+
+def test_every_root_field_has_an_operation(api: Gateway) -> None:
+    schema = api.schema._schema
+    used = {place for document in DOCUMENTS.values() for place in fields_of(schema, document)}
+
+    fields = {(root, name) for root in ROOTS for name in schema.type_map[root].fields}  # type: ignore[attr-defined]
+
+    assert fields - used == {("Query", "_entities"), ("Query", "_service")}
+
+
+def test_the_exported_schema_is_the_schema() -> None:
+    assert (CONTRACT / "schema.graphql").read_text() == export_sdl(), "run `make schema`"
+
+
+def test_everything_that_clients_see_is_described(api: Gateway) -> None:
+    bare: list[str] = []
+    for name, kind in api.schema._schema.type_map.items():
+        if "_" in name or name in (*ROOTS, "String", "Int", "Float", "Boolean", "ID"):
+            continue
+        bare += [] if kind.description else [name]
+        members = kind.values if isinstance(kind, GraphQLEnumType) else getattr(kind, "fields", {})
+        bare += [f"{name}.{member}" for member, each in members.items() if not each.description]
+    for name, kind in api.schema._schema.type_map.items():
+        if isinstance(kind, GraphQLObjectType) and "_" not in name:
+            fields = {field: each for field, each in kind.fields.items() if not field.startswith("_")}
+            bare += [f"{name}.{field}" for field, each in fields.items() if not each.description]
+            bare += [f"{name}.{field}({arg})" for field, each in fields.items() for arg, said in each.args.items() if not said.description]
+
+    assert sorted(set(bare)) == []
+
+
+def test_the_folder_of_the_contract_does_not_shadow_the_library() -> None:
+    assert "site-packages" in graphql.__file__
+    assert list(CONTRACT.rglob("*.py")) == []
