@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import re
 import unicodedata
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
@@ -58,17 +58,18 @@ def bank_ids(numbers: Sequence[str], movements: Sequence[Movement], content: Cal
     The very same row twice is one; only where the bank's number is shown to be no identity (it stands on rows of another date
     or amount too) are equal rows counted as so many movements.
     """
-    keys = [(number, _money_key(movement)) for number, movement in zip(numbers, movements, strict=True)]
-    moneys: dict[str, set[str]] = defaultdict(set)
-    for number, money in keys:
-        moneys[number].add(money)
-    groups: dict[tuple[str, str], list[int]] = defaultdict(list)
-    for index, key in enumerate(keys):
-        groups[key].append(index)
-    ids: list[str | None] = [None] * len(keys)
+    groups: dict[tuple[str, str], list[int]] = {}
+    first_money: dict[str, str] = {}
+    shared: set[str] = set()
+    for index, (number, movement) in enumerate(zip(numbers, movements, strict=True)):
+        money = _money_key(movement)
+        groups.setdefault((number, money), []).append(index)
+        if first_money.setdefault(number, money) != money:
+            shared.add(number)
+    ids: list[str | None] = [None] * len(numbers)
     for (number, money), indexes in groups.items():
         if len(indexes) > 1:
-            indexes = _countable(indexes, content, is_identity=len(moneys[number]) == 1)
+            indexes = _countable(indexes, content, is_identity=number not in shared)
         for occurrence, index in enumerate(indexes):
             ids[index] = _digest("number", number, money, str(occurrence))
     return ids
@@ -145,7 +146,8 @@ def _meta_key(meta: Mapping[str, str]) -> str:
 
 
 def _bare(bank_id: str) -> str:
-    return "".join(each for each in bank_id.casefold() if each.isalnum())
+    plain = bank_id.casefold()
+    return plain if plain.isalnum() else "".join(each for each in plain if each.isalnum())
 
 
 def _digest(*parts: str) -> str:

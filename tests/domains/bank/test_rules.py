@@ -43,6 +43,7 @@ MOVEMENTS = st.builds(
 LEDGER = st.lists(MOVEMENTS, max_size=40)
 
 
+@settings(deadline=None)
 @given(LEDGER)
 def test_importing_a_file_again_adds_nothing_and_equal_movements_stay_two(ledger: list[Movement]) -> None:
     first, again = ids(ledger), ids(ledger)
@@ -51,6 +52,7 @@ def test_importing_a_file_again_adds_nothing_and_equal_movements_stay_two(ledger
     assert len(set(first)) == len(ledger)
 
 
+@settings(deadline=None)
 @given(LEDGER, st.randoms(use_true_random=False))
 def test_the_order_of_a_file_does_not_matter(ledger: list[Movement], chance: random.Random) -> None:
     shuffled = chance.sample(ledger, len(ledger))
@@ -58,6 +60,7 @@ def test_the_order_of_a_file_does_not_matter(ledger: list[Movement], chance: ran
     assert set(ids(shuffled)) == set(ids(ledger))
 
 
+@settings(deadline=None)
 @given(LEDGER, st.integers(0, 20), st.integers(0, 20))
 def test_files_that_overlap_by_whole_days_add_only_what_is_new(ledger: list[Movement], one: int, other: int) -> None:
     start, end = min(one, other), max(one, other)
@@ -76,6 +79,7 @@ NUMBERED = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(NUMBERED, max_size=30), st.randoms(use_true_random=False))
 def test_whatever_a_bank_numbers_ids_are_unique_and_do_not_depend_on_the_order(ledger: list[Movement], chance: random.Random) -> None:
     given_ids = ids(ledger)
@@ -85,6 +89,7 @@ def test_whatever_a_bank_numbers_ids_are_unique_and_do_not_depend_on_the_order(l
     assert ids(ledger) == given_ids
 
 
+@settings(deadline=None)
 @given(st.lists(NUMBERED, max_size=30), st.integers(0, 20), st.integers(0, 20))
 def test_a_part_of_what_is_known_adds_nothing_whatever_a_bank_numbers(ledger: list[Movement], one: int, other: int) -> None:
     part = [each for each in ledger if min(one, other) <= each.day <= max(one, other)]
@@ -92,7 +97,7 @@ def test_a_part_of_what_is_known_adds_nothing_whatever_a_bank_numbers(ledger: li
     assert set(ids(part)) <= set(ids(ledger))
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(NUMBERED, max_size=30))
 def test_no_movement_that_differs_from_all_others_is_lost(ledger: list[Movement]) -> None:
     kept = {(each.transaction_date, each.amount, each.description) for each in rows_of(ofx([each.as_ofx() for each in ledger]))}

@@ -1,6 +1,7 @@
 """CSV as statements."""
 
 import itertools
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date
@@ -16,11 +17,14 @@ from domains.bank.providers.file.csv_table import Row, Table, read_table
 from domains.bank.providers.file.options import DecimalSeparator, FileOptions
 from domains.bank.providers.file.rows import Draft, identified
 from domains.bank.providers.file.text import decode
-from domains.bank.providers.file.values import MAX_ACCOUNTS, MAX_TRANSACTIONS, DateRange
+from domains.bank.providers.file.values import MAX_ACCOUNTS, MAX_TRANSACTIONS, TOO_MANY, DateRange
 from domains.bank.providers.protocol import Statement, StatementAccount
 from domains.core import currencies
 
 _MONEY = ("amount", "debit", "credit", "balance", "fee")
+
+_SUM_WORDS = "totals?|sum|summe|suma|somme|totaux|totaal|totale|saldo|solde|balance|kontostand"
+_SUM = re.compile(rf"\s*(?:grand |sub|net )?(?:{_SUM_WORDS})\b", re.IGNORECASE)
 
 #: Rows with their lines, in the order of the file.
 Rows = list[tuple[int, Row]]
@@ -65,6 +69,8 @@ def _body(table: Table, columns: Columns) -> Rows:
     if not columns.has_header and rows and _is_words(rows[0][1], day):
         rows = rows[1:]  # the columns were named by number, and there is a header all the same
     end = len(rows)
+    if table.ends_abruptly and end > 1 and len(rows[-1][1]) < width == len(rows[-2][1]):
+        raise StatementRejected("The file ends inside this row: it is cut short. Download it again.", line=rows[-1][0])
     while end and _is_footer(rows[end - 1][1], day, width):
         end -= 1
     body: Rows = []
@@ -79,11 +85,11 @@ def _body(table: Table, columns: Columns) -> Rows:
 
 
 def _is_footer(row: Row, day: int, width: int) -> bool:
-    """Words where the date should be, or one remark in an otherwise empty row. A cut-off transaction is neither."""
-    if _is_words(row, day):
-        return True
+    """One remark in an otherwise empty row, or a sum. A transaction whose cells have slipped, or that is cut off, is neither."""
     filled = [cell.strip() for cell in row if cell.strip()]
-    return width > 2 and len(filled) == 1 and is_remark(filled[0])
+    if width > 2 and len(filled) == 1:
+        return is_remark(filled[0])
+    return _is_words(row, day) and (len(filled) <= 2 or bool(_SUM.match(row[day])))
 
 
 def _is_words(row: Row, place: int) -> bool:
@@ -182,7 +188,7 @@ def _accounts(rows: Rows, columns: Columns, reader: RowReader, number: str | Non
         held.drafts.append(reader.draft(row, line))
         held.rows.append((line, row))
     if sum(len(held.drafts) for held in accounts.values()) > MAX_TRANSACTIONS:
-        raise StatementRejected(f"The file holds more than {MAX_TRANSACTIONS:,} transactions. Export a shorter period.")
+        raise StatementRejected(TOO_MANY)
     return accounts or {number: _Held()}, left_out
 
 

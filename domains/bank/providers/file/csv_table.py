@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from domains.bank.errors import StatementRejected
 from domains.bank.providers.file.csv_columns import Columns, by_number, recognized
 from domains.bank.providers.file.options import FileOptions
-from domains.bank.providers.file.values import MAX_TRANSACTIONS
+from domains.bank.providers.file.values import MAX_TRANSACTIONS, TOO_MANY
 
 Row = list[str]
 
@@ -19,17 +19,22 @@ _SAMPLE_CHARS = 65_536
 _HEADER_WITHIN_ROWS = 60
 _MAX_COLUMNS = 200
 _SEPARATOR_LINE = re.compile(r"\s*\"?sep=([,;\t|])\"?\s*(?:[\r\n]|$)", re.IGNORECASE)
+_VALUE = re.compile(r"\s*[0-9.,:/+()'’ -]{0,30}[0-9][0-9.,:/+()'’ -]{0,30}\s*")  # a number, a date, a time
 _SPARE_ROWS = 1_000  # blank lines, footers and repeated headers beside the transactions
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """`preamble` is what stands above the header; each row comes with the line that it begins on, blank rows left out."""
+    """`preamble` is what stands above the header; each row comes with the line that it begins on, blank rows left out.
+
+    ends_abruptly: no line end follows the last row.
+    """
 
     columns: Columns
     preamble: list[Row]
     header: Row | None
     rows: list[tuple[int, Row]]
+    ends_abruptly: bool
 
 
 def read_table(text: str, options: FileOptions) -> Table:
@@ -46,8 +51,8 @@ def read_table(text: str, options: FileOptions) -> Table:
         elif row != header:
             rows.append((line, row))
             if len(rows) > MAX_TRANSACTIONS + _SPARE_ROWS:
-                raise StatementRejected(f"The file holds more than {MAX_TRANSACTIONS:,} transactions. Export a shorter period.", line=line)
-    return Table(columns, preamble, header, rows)
+                raise StatementRejected(TOO_MANY, line=line)
+    return Table(columns, preamble, header, rows, not text.endswith(("\n", "\r")))
 
 
 def _layout(text: str, options: FileOptions) -> tuple[str, int, Columns]:
@@ -61,8 +66,8 @@ def _layout(text: str, options: FileOptions) -> tuple[str, int, Columns]:
     unknown: StatementRejected | None = None
     for delimiter in delimiters:
         for index, row in enumerate(_first_rows(sample, delimiter)):
-            if not 2 <= len(row) <= _MAX_COLUMNS:
-                continue
+            if not 2 <= len(row) <= _MAX_COLUMNS or any(_VALUE.fullmatch(cell) for cell in row):
+                continue  # a row with values is no header, though words of one may stand in it when a line end got lost
             try:
                 columns = recognized(row, options.columns)
             except StatementRejected as error:

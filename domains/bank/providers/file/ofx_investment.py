@@ -101,7 +101,7 @@ def _row(
     return Draft(
         bank_id=told.value("FITID"),
         amount=abs(amount),
-        currency=_currency(holder, values) or account_currency(),
+        currency=values.currency(holder.child("CURRENCY"), "CURSYM") or account_currency(),
         direction=direction_of(amount),
         transaction_date=day,
         description=description_text(words),
@@ -153,12 +153,6 @@ def _security(holder: Aggregate, securities: Mapping[str, str]) -> str | None:
     identity = holder.child("SECID")
     key = identity.value("UNIQUEID") if identity is not None else None
     return securities.get(key, one_line(key, 120)) if key else None
-
-
-def _currency(holder: Aggregate, values: Values) -> str | None:
-    stated = holder.child("CURRENCY")
-    leaf = stated.leaves.get("CURSYM") if stated is not None else None
-    return values.currency(leaf) if leaf is not None else None
 
 
 def _meta(row: Aggregate, holder: Aggregate, security: str | None) -> dict[str, str]:

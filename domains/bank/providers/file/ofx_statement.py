@@ -15,7 +15,7 @@ from domains.bank.providers.file.ofx_values import ACCOUNT_TYPES, Values
 from domains.bank.providers.file.options import FileOptions
 from domains.bank.providers.file.rows import Draft, identified
 from domains.bank.providers.file.text import Lines, decode, one_line
-from domains.bank.providers.file.values import MAX_ACCOUNTS, MAX_TRANSACTIONS, DateRange, name_text
+from domains.bank.providers.file.values import MAX_ACCOUNTS, MAX_TRANSACTIONS, TOO_MANY, DateRange, name_text
 from domains.bank.providers.protocol import AccountType, Statement, StatementAccount
 
 _HEADER_BYTES = 65_536
@@ -61,7 +61,7 @@ def parse_ofx(data: bytes, provider: str, options: FileOptions, days: DateRange,
     if entity := re.search("<!ENTITY", text[: start.start()], re.IGNORECASE):
         raise StatementRejected("Entities are declared here, which statements do not need.", line=lines.at(entity.start()))
     root = read_tree(text, start.start(), lines)
-    return _Reading(root, Values(lines, days, invert_amounts=options.invert_amounts), options, secret).statement(provider)
+    return _Reading(root, Values(text, lines, days, invert_amounts=options.invert_amounts), options, secret).statement(provider)
 
 
 def _declared_charset(data: bytes) -> str | None:
@@ -133,7 +133,7 @@ class _Reading:
 
     def _read_response(self, response: Aggregate) -> None:
         account = self._account(response)
-        self._read_currency(account, response)
+        account.currency = self.values.currency(response, "CURDEF") or account.currency
         self._read_balances(account, response)
         if response.tag == "INVSTMTRS":
             self._read_investments(account, response)
@@ -165,7 +165,7 @@ class _Reading:
         account.drafts.extend(drafts)
         self.rows += len(drafts)
         if self.rows > MAX_TRANSACTIONS:
-            raise StatementRejected(f"The file holds more than {MAX_TRANSACTIONS:,} transactions. Export a shorter period.")
+            raise StatementRejected(TOO_MANY)
 
     def _account(self, response: Aggregate) -> _Account:
         for tag in ("BANKACCTFROM", "CCACCTFROM", "INVACCTFROM"):
@@ -175,17 +175,17 @@ class _Reading:
         raise StatementRejected("This statement does not say which account it is of.", line=self.values.line(response))
 
     def _account_named(self, named: Aggregate) -> _Account:
-        number = named.leaves.get("ACCTID")
+        number = named.value("ACCTID")
         if number is None:
             raise StatementRejected("An account here has no number (<ACCTID> is missing or empty).", line=self.values.line(named))
         bank = named.value("BANKID") or named.value("BROKERID") or ""
         kind = {"CCACCTFROM": "CREDITCARD", "INVACCTFROM": "INVESTMENT"}.get(named.tag) or (named.value("ACCTTYPE") or "").upper()
-        key = (bank, number.text, kind)
+        key = (bank, number, kind)
         if key not in self.accounts:
             if len(self.accounts) >= MAX_ACCOUNTS:
                 raise StatementRejected(f"The file holds more than {MAX_ACCOUNTS} accounts.", line=self.values.line(named))
             account_type, subtype = self._type_of(kind)
-            self.accounts[key] = _Account(bank, number.text, kind, account_type, subtype, named)
+            self.accounts[key] = _Account(bank, number, kind, account_type, subtype, named)
         return self.accounts[key]
 
     def _type_of(self, kind: str) -> tuple[AccountType, str | None]:
@@ -196,11 +196,6 @@ class _Reading:
         if kind == "INVESTMENT":
             return "investment", "brokerage"
         return ACCOUNT_TYPES.get(kind, ("checking", None))
-
-    def _read_currency(self, account: _Account, response: Aggregate) -> None:
-        default = response.leaves.get("CURDEF")
-        if default is not None:
-            account.currency = self.values.currency(default)
 
     def _read_balances(self, account: _Account, response: Aggregate) -> None:
         """The latest balance, where a file holds several statements of one account."""

@@ -55,9 +55,7 @@ def _descriptions(name: str, memo: str, kind: str) -> tuple[str, str]:
 
 def _currency(row: Aggregate, values: Values) -> str | None:
     """What the amount is in. (<ORIGCURRENCY> is only what it was converted from.)"""
-    own = row.child("CURRENCY")
-    leaf = (own.leaves.get("CURSYM") if own is not None else None) or row.leaves.get("CURRENCY")
-    return values.currency(leaf) if leaf is not None else None
+    return values.currency(row.child("CURRENCY"), "CURSYM") or values.currency(row, "CURRENCY")
 
 
 def _payment_meta(row: Aggregate, kind: str) -> dict[str, str]:

@@ -8,10 +8,11 @@ memory is bounded by what is kept.
 
 import re
 from html.entities import name2codepoint
-from typing import NamedTuple, NoReturn
+from typing import NoReturn
 
 from domains.bank.errors import StatementRejected
 from domains.bank.providers.file.text import Lines, clean
+from domains.bank.providers.file.values import MAX_TRANSACTIONS, TOO_MANY
 
 _MAX_DEPTH = 32  # the deepest place in the specification is 12 below <OFX>
 
@@ -61,28 +62,27 @@ _PLACES = {
 }
 
 # One match takes an opening tag, its text and, where it follows at once, its closing tag; or a lone closing tag.
-_TOKEN = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9._-]*)([\s/][^<>]*)?>([^<]*)(</\2\s*>\s*)?")
+_TOKEN = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9._-]{0,39})([\s/][^<>]*)?>([^<]*)(</\2\s*>\s*)?")
 _ONE_BY_ONE = "Something follows </OFX>. One file holds one statement: send several files one by one."
+_NEXT_TAG = re.compile(r"<[/!?A-Za-z]")
 _VISIBLE = re.compile(r"\S")
 _ENTITY = re.compile(r"&(?:#(?:([0-9]{1,7})|[xX]([0-9A-Fa-f]{1,6}))|([A-Za-z][A-Za-z0-9]{1,7}));")
 
 _NAMED = name2codepoint | {"apos": ord("'")}
 
 
-class Leaf(NamedTuple):
-    """A value as written, trimmed and with its entities resolved, and its place in the text."""
-
-    text: str
-    offset: int
-
-
 class Aggregate:
+    """A tag with others inside. `leaves` are the values as written, trimmed and with their entities resolved; none is empty.
+
+    Where a leaf stood is not kept, only where the aggregate began: `place_of` finds it again for a refusal.
+    """
+
     __slots__ = ("children", "leaves", "offset", "tag")
 
     def __init__(self, tag: str, offset: int) -> None:
         self.tag = tag
         self.offset = offset
-        self.leaves: dict[str, Leaf] = {}
+        self.leaves: dict[str, str] = {}
         self.children: list[Aggregate] = []
 
     def child(self, tag: str) -> "Aggregate | None":
@@ -96,8 +96,7 @@ class Aggregate:
 
     def value(self, tag: str) -> str | None:
         """The text of a leaf; None where it is missing or empty."""
-        leaf = self.leaves.get(tag)
-        return leaf.text if leaf is not None else None
+        return self.leaves.get(tag)
 
 
 def read_tree(text: str, start: int, lines: Lines) -> Aggregate:
@@ -106,6 +105,12 @@ def read_tree(text: str, start: int, lines: Lines) -> Aggregate:
     Errors: StatementRejected for what is cut short, wrongly nested, nested too deep, or outside of any tag.
     """
     return _Reader(text, start, lines).read()
+
+
+def place_of(text: str, aggregate: Aggregate, tag: str) -> int:
+    """Where a leaf of an aggregate stands in the text, or where the aggregate begins if the leaf is not there."""
+    match = re.compile(rf"<{re.escape(tag)}[\s>]", re.IGNORECASE).search(text, aggregate.offset)
+    return match.start() if match is not None else aggregate.offset
 
 
 def resolve_entities(text: str) -> str:
@@ -126,7 +131,7 @@ class _Reader:
         self.lines = lines
         self.root = Aggregate("", start)
         self.stack = [self.root]
-        self.open_leaf: tuple[str, int, list[str]] | None = None  # a leaf that more text may still follow
+        self.open_leaf: tuple[str, list[str]] | None = None  # a leaf that more text may still follow
         self.last_leaf = ""
 
     def read(self) -> Aggregate:
@@ -168,9 +173,9 @@ class _Reader:
             return
         self.last_leaf = tag
         if closing is not None:
-            self._keep(tag, content, offset)
+            self._keep(tag, content)
         else:
-            self.open_leaf = (tag, offset, [content])
+            self.open_leaf = (tag, [content])
 
     def _close(self, tag: str, content: str, offset: int) -> None:
         self._settle_leaf()
@@ -208,12 +213,14 @@ class _Reader:
             if places is not None and parent.tag not in places:
                 self._refuse(f"<{tag}> cannot stand inside <{parent.tag}>.", aggregate.offset)
             parent.children.append(aggregate)
+            if len(parent.children) > MAX_TRANSACTIONS:
+                self._refuse(TOO_MANY, aggregate.offset)
         elif aggregate.children:
             parent.children.extend(aggregate.children)
         if parent is self.root and (more := _VISIBLE.search(self.text, self.at)):
             self._refuse(_ONE_BY_ONE, more.start())
 
-    def _keep(self, tag: str, content: str, offset: int) -> None:
+    def _keep(self, tag: str, content: str) -> None:
         leaves = self.stack[-1].leaves
         if tag in leaves or (tag not in _READ and tag not in _EITHER):
             return
@@ -221,13 +228,13 @@ class _Reader:
         if "&" in value:
             value = resolve_entities(value).strip()
         if value:
-            leaves[tag] = Leaf(value, offset)
+            leaves[tag] = value
 
     def _settle_leaf(self) -> None:
         if self.open_leaf is not None:
-            tag, offset, pieces = self.open_leaf
+            tag, pieces = self.open_leaf
             self.open_leaf = None
-            self._keep(tag, "".join(pieces), offset)
+            self._keep(tag, "".join(pieces) if len(pieces) > 1 else pieces[0] if pieces else "")
 
     def _read_special(self) -> None:
         """What is no tag: CDATA, comments, processing instructions, a lone "<", text between tags."""
@@ -242,8 +249,8 @@ class _Reader:
         elif text.startswith("<!", at):
             self._refuse("A document type or an entity is declared here, which statements do not need and which is never read.", at)
         else:
-            after = text.find("<", at + 1)
-            after = len(text) if after < 0 else after
+            following = _NEXT_TAG.search(text, at + 1)
+            after = following.start() if following is not None else len(text)
             if after < len(text) or text[at] != "<":  # half a tag at the very end tells nothing that being cut short does not
                 self._more_text(text[at:after], at)
         self.at = after
@@ -260,9 +267,9 @@ class _Reader:
             if opened.tag != self.last_leaf or opened.tag in KEPT or opened.children or opened.leaves:
                 self._refuse("Text stands outside of any tag.", at)
             self.stack.pop()  # an unknown tag followed by CDATA: a leaf after all
-            self.open_leaf = (opened.tag, opened.offset, [])
+            self.open_leaf = (opened.tag, [])
         if self.open_leaf is not None:
-            self.open_leaf[2].append(content)
+            self.open_leaf[1].append(content)
 
     def _finished(self) -> Aggregate:
         self._settle_leaf()

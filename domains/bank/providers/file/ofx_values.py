@@ -5,7 +5,7 @@ from datetime import date
 from decimal import Decimal
 
 from domains.bank.errors import StatementRejected
-from domains.bank.providers.file.ofx_tree import Aggregate, Leaf
+from domains.bank.providers.file.ofx_tree import Aggregate, place_of
 from domains.bank.providers.file.options import is_currency_code
 from domains.bank.providers.file.text import Lines, one_line
 from domains.bank.providers.file.values import DateRange, exact_amount
@@ -36,61 +36,67 @@ CATEGORIES: dict[tuple[str, Direction], str] = {
 
 
 class Values:
-    """Reads the values of one file: its lines, the days it may speak of, which way its signs go."""
+    """Reads the values of one file: its text, the days it may speak of, which way its signs go."""
 
-    def __init__(self, lines: Lines, days: DateRange, *, invert_amounts: bool) -> None:
-        self.lines = lines
-        self.days = days
-        self.invert_amounts = invert_amounts
+    def __init__(self, text: str, lines: Lines, days: DateRange, *, invert_amounts: bool) -> None:
+        self._text = text
+        self._lines = lines
+        self._days = days
+        self._invert_amounts = invert_amounts
 
-    def line(self, place: Aggregate | Leaf) -> int:
-        return self.lines.at(place.offset)
+    def line(self, place: Aggregate, tag: str | None = None) -> int:
+        """The line that an aggregate begins on, or that one of its leaves stands on."""
+        return self._lines.at(place.offset if tag is None else place_of(self._text, place, tag))
 
     def day(self, parent: Aggregate, tag: str) -> date:
         """Errors: StatementRejected, at the aggregate's line when the date is missing."""
-        leaf = parent.leaves.get(tag)
-        if leaf is None:
+        written = parent.leaves.get(tag)
+        if written is None:
             raise StatementRejected(f"A transaction here has no date (<{tag}> is missing or empty).", line=self.line(parent))
-        found = self._day_in(leaf.text)
+        found = self._day_in(written)
         if found is None:
-            raise StatementRejected(f"{one_line(leaf.text, 40)!r} is not a date (<{tag}> is written YYYYMMDD).", line=self.line(leaf))
-        if not self.days.earliest <= found <= self.days.latest:
-            raise StatementRejected(self.days.reason(found), line=self.line(leaf))
+            reason = f"{one_line(written, 40)!r} is not a date (<{tag}> is written YYYYMMDD)."
+            raise StatementRejected(reason, line=self.line(parent, tag))
+        if not self._days.earliest <= found <= self._days.latest:
+            raise StatementRejected(self._days.reason(found), line=self.line(parent, tag))
         return found
 
     def day_or_none(self, parent: Aggregate, tag: str) -> date | None:
         """For dates that nothing depends on: banks fill them with zeros."""
-        leaf = parent.leaves.get(tag)
-        found = self._day_in(leaf.text) if leaf is not None else None
-        return found if found is not None and self.days.earliest <= found <= self.days.latest else None
+        written = parent.leaves.get(tag)
+        found = self._day_in(written) if written is not None else None
+        return found if found is not None and self._days.earliest <= found <= self._days.latest else None
 
     def amount(self, parent: Aggregate, tag: str) -> Decimal:
         """A movement's signed amount, money in positive. Errors: StatementRejected."""
-        leaf = parent.leaves.get(tag)
-        if leaf is None:
+        written = parent.leaves.get(tag)
+        if written is None:
             raise StatementRejected(f"A transaction here has no amount (<{tag}> is missing or empty).", line=self.line(parent))
-        amount = self._amount(leaf, tag)
-        return -amount if self.invert_amounts else amount
+        amount = self._amount(parent, tag, written)
+        return -amount if self._invert_amounts else amount
 
     def balance(self, parent: Aggregate | None, tag: str) -> Decimal | None:
         """A balance as written; None where the bank left it empty. Errors: StatementRejected."""
-        leaf = parent.leaves.get(tag) if parent is not None else None
-        return self._amount(leaf, tag) if leaf is not None else None
+        written = parent.leaves.get(tag) if parent is not None else None
+        return self._amount(parent, tag, written) if parent is not None and written is not None else None
 
-    def currency(self, leaf: Leaf) -> str:
-        """Errors: StatementRejected."""
-        code = leaf.text.upper()
+    def currency(self, parent: Aggregate | None, tag: str) -> str | None:
+        """Errors: StatementRejected for what is no currency code."""
+        written = parent.leaves.get(tag) if parent is not None else None
+        if parent is None or written is None:
+            return None
+        code = written.upper()
         if not is_currency_code(code):
-            reason = f"{one_line(leaf.text, 20)!r} is not a currency (a code of three letters, such as EUR)."
-            raise StatementRejected(reason, line=self.line(leaf))
+            reason = f"{one_line(written, 20)!r} is not a currency (a code of three letters, such as EUR)."
+            raise StatementRejected(reason, line=self.line(parent, tag))
         return code
 
-    def _amount(self, leaf: Leaf, tag: str) -> Decimal:
-        written = leaf.text
+    def _amount(self, parent: Aggregate, tag: str, written: str) -> Decimal:
         plain = written if _SIMPLE.fullmatch(written) else _plain(written)
         if plain is None:
-            raise StatementRejected(f"{one_line(written, 40)!r} is not an amount (<{tag}> is written like -12.34).", line=self.line(leaf))
-        return exact_amount(plain, written, lambda: self.line(leaf))
+            reason = f"{one_line(written, 40)!r} is not an amount (<{tag}> is written like -12.34)."
+            raise StatementRejected(reason, line=self.line(parent, tag))
+        return exact_amount(plain, written, lambda: self.line(parent, tag))
 
     def _day_in(self, written: str) -> date | None:
         match = _DATE.match(written)

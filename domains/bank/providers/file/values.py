@@ -13,6 +13,7 @@ from domains.core.money import LARGEST
 MAX_FILE_BYTES = 10 * 1024 * 1024
 MAX_TRANSACTIONS = 200_000
 MAX_ACCOUNTS = 100
+TOO_MANY = f"The file holds more than {MAX_TRANSACTIONS:,} transactions. Export a shorter period."
 
 MAX_DESCRIPTION_CHARS = 1_000
 MAX_NAME_CHARS = 255
