@@ -9,6 +9,7 @@ import typer
 
 from app.console import Steps, complain, say
 from app.errors import OperatorError
+from db.errors import DatabaseUnavailable, RedisUnavailable
 
 if TYPE_CHECKING:
     from app.place import Place
@@ -48,7 +49,7 @@ def serve(data: Data = DATA, host: Host = "127.0.0.1", port: Port = 8000) -> Non
     from app.supervisor import open_port
 
     with open_port(host, port) as listener, Steps(1) as steps, open_place(data, steps.note) as place:
-        _migrate_embedded(place, steps)
+        _prepare(place, steps)
         steps.done()
         from app.asgi import app
 
@@ -61,7 +62,7 @@ def worker(data: Data = DATA) -> None:
     from app.place import open_place
 
     with Steps(1) as steps, open_place(data, steps.note) as place:
-        _migrate_embedded(place, steps)
+        _prepare(place, steps)
         steps.done()
         from app.worker import main
 
@@ -89,7 +90,7 @@ def seed(data: Data = DATA) -> None:
     from app.place import open_place
 
     with Steps(2) as steps, open_place(data, steps.note) as place:
-        _migrate_embedded(place, steps)
+        _prepare(place, steps)
         steps.step("preparing the demo")
         asyncio.run(make_demo(place.settings))
     say("the demo is there")
@@ -106,7 +107,7 @@ def import_(
     from app.place import open_place
 
     with Steps(2) as steps, open_place(data, steps.note) as place:
-        _migrate_embedded(place, steps)
+        _prepare(place, steps)
         steps.step(f"importing {file.name}")
         outcome = asyncio.run(import_file(place.settings, file, email))
     say(outcome)
@@ -122,7 +123,7 @@ def token(
     from app.place import open_place
 
     with Steps(1) as steps, open_place(data, steps.note) as place:
-        _migrate_embedded(place, steps)
+        _prepare(place, steps)
         opened = asyncio.run(open_session(place.settings, email))
     say(opened)
 
@@ -144,8 +145,11 @@ def schema() -> None:
     sys.stdout.write(export_sdl().rstrip("\n") + "\n")
 
 
-def _migrate_embedded(place: "Place", steps: Steps) -> None:
-    """The embedded database is nobody else's to migrate; an operator's own is, with `florin migrate`."""
+def _prepare(place: "Place", steps: Steps) -> None:
+    """Logs go to stderr: stdout is for the result. The embedded database is migrated; an operator's own is with `florin migrate`."""
+    from app.logging import configure
+
+    configure(place.settings)
     if place.embedded is not None:
         steps.step("migrating")
         place.migrate()
@@ -157,6 +161,10 @@ def main() -> None:
         cli()
     except OperatorError as error:
         complain(str(error))
+        sys.exit(1)
+    except (DatabaseUnavailable, RedisUnavailable) as error:
+        server = "Redis" if isinstance(error, RedisUnavailable) else "Postgres"
+        complain(f"{server} cannot be reached, or was lost on the way. Try again when it is there: nothing is done twice.")
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

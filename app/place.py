@@ -32,6 +32,8 @@ class Place:
             return upgrade({domain: dsns.of(domain, "owner") for domain in DOMAINS})
         except UnknownRevision as error:
             raise ServersUnavailable(f"The data was last used by a newer Florin: {error}.") from error
+        except OSError as error:
+            raise ServersUnavailable(f"Postgres cannot be reached for migrating: {error.strerror or error}.") from error
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import app
+from app import logging
 from app.console import Steps, complain, say
 from app.errors import OperatorError, PortTaken
 from app.place import Place, open_place
@@ -65,6 +66,7 @@ def _run(folder: Path, listener: socket.socket, *, demo: bool) -> int:
         steps = stack.enter_context(Steps(total=5 if demo else 4))
         steps.step("starting Postgres and Redis")
         place = stack.enter_context(open_place(folder, steps.note))
+        logging.configure(place.settings)
         family = stack.enter_context(_family(listener, url))
         steps.step("migrating")
         place.migrate()
