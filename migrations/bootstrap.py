@@ -15,6 +15,7 @@ from typing import Any
 import asyncpg
 
 from db.base import APP_ROLE, EXTENSIONS_SCHEMA, OWNER_ROLE, SYSTEM_ROLE
+from migrations.dsn import driver_dsn
 
 ROLES = (OWNER_ROLE, APP_ROLE, SYSTEM_ROLE)
 ATTEMPTS = 8
@@ -126,7 +127,7 @@ async def bootstrap(superuser_dsn: str, passwords: Mapping[str, str]) -> None:
     unknown = set(passwords) - set(ROLES)
     if unknown:
         raise ValueError(f"no roles of Florin: {sorted(unknown)}")
-    connection = await asyncpg.connect(superuser_dsn.replace("+asyncpg", "", 1))
+    connection = await asyncpg.connect(driver_dsn(superuser_dsn))
     try:
         await _retried(connection, passwords)
     finally:

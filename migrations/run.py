@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 
 from db.base import DOMAINS, schema_of
+from migrations.dsn import driver_dsn
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -89,7 +90,7 @@ def revisions(domain: str) -> tuple[str, ...]:
 
 async def current_revisions(dsn: str, domains: Sequence[str] = DOMAINS) -> dict[str, str | None]:
     """What each domain's schema is at; None: nothing there."""
-    connection = await asyncpg.connect(dsn.replace("+asyncpg", "", 1))
+    connection = await asyncpg.connect(driver_dsn(dsn))
     try:
         tables = [f"{schema_of(domain)}.alembic_version" for domain in domains]
         present = await connection.fetch("select t from unnest($1::text[]) t where to_regclass(t) is not null", tables)
