@@ -53,6 +53,7 @@ def __getattr__(name: str) -> Any:
     """`WorkerSettings` is made when arq asks for it: it reads the environment, which an import must not."""
     if name != "WorkerSettings":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    load_tasks()  # a launcher asks for this before there is anything to do: let it load the code meanwhile
     return _worker_settings(Settings.load())
 
 

@@ -217,7 +217,8 @@ async def claim(db: "Db", domain: str, job_id: UUID, *, lease_s: float, lease_to
     Effects: counts the attempt; a job that has used up its attempts (its process was killed each time) becomes dead.
     """
     async with db.system(domain) as session:
-        row = (await session.execute(_claim(domain, job_id, lease_s, lease_token))).mappings().one_or_none()
+        values = {"job_id": job_id, "token": lease_token, "lease": timedelta(seconds=lease_s)}
+        row = (await session.execute(_claim(domain, any_token=lease_token is None), values)).mappings().one_or_none()
         if row is None:
             return None
         if row["state"] == DEAD:
@@ -228,10 +229,9 @@ async def claim(db: "Db", domain: str, job_id: UUID, *, lease_s: float, lease_to
 
 async def renew(db: "Db", claim: Claim, lease_s: float) -> bool:
     """Hold the lease for another `lease_s` seconds; False when it was lost."""
-    jobs = jobs_table(claim.domain)
     async with db.system(claim.domain) as session:
-        statement = update(jobs).where(_held(jobs, claim)).values(leased_until=func.now() + _seconds(lease_s)).returning(jobs.c.id)
-        return (await session.execute(statement)).scalar_one_or_none() is not None
+        values = _key_of(claim) | {"lease": timedelta(seconds=lease_s)}
+        return (await session.execute(_renew(claim.domain), values)).scalar_one_or_none() is not None
 
 
 async def finish(session: "SystemSession | WriteSession", claim: Claim) -> None:
@@ -244,9 +244,7 @@ async def finish(session: "SystemSession | WriteSession", claim: Claim) -> None:
         raise ValueError(f"a job of {claim.domain} cannot be finished in a transaction of {session.domain}")
     if session.viewer is not None and session.viewer.user_id != claim.user_id:
         raise ValueError("a job cannot be finished in a transaction of another user")
-    jobs = jobs_table(claim.domain)
-    done = update(jobs).where(_held(jobs, claim)).values(state=DONE, leased_until=None, last_error=None, finished_at=func.now())
-    row = (await session.execute(done.returning(jobs))).mappings().one_or_none()
+    row = (await session.execute(_finish(claim.domain), _key_of(claim))).mappings().one_or_none()
     if row is None:
         raise LeaseLost(f"{claim.topic} {claim.id}")
     if row["dirty"]:
@@ -263,8 +261,8 @@ async def fail(db: "Db", claim: Claim, error: str, *, retry_in_s: float | None) 
     values: dict[str, Any] = {"state": DEAD if dies else QUEUED, "leased_until": None, "last_error": error[:LONGEST_ERROR]}
     values |= {"finished_at": func.now()} if dies else {"run_at": func.now() + _seconds(retry_in_s or 0.0)}
     async with db.system(claim.domain) as session:
-        failed = update(jobs).where(_held(jobs, claim)).values(values).returning(jobs)
-        row = (await session.execute(failed)).mappings().one_or_none()
+        failed = update(jobs).where(_held(jobs)).values(values).returning(jobs)
+        row = (await session.execute(failed, _key_of(claim))).mappings().one_or_none()
         if row is None:
             return LOST
         if dies:
@@ -278,13 +276,19 @@ async def release(db: "Db", claim: Claim) -> bool:
     """Give the job back unharmed (this process is stopping): queued at once, the attempt not counted. False when it was lost."""
     jobs = jobs_table(claim.domain)
     async with db.system(claim.domain) as session:
-        released = (
-            update(jobs).where(_held(jobs, claim)).values(state=QUEUED, attempt=jobs.c.attempt - 1, leased_until=None, run_at=func.now())
-        )
-        given_back = (await session.execute(released.returning(jobs.c.id))).scalar_one_or_none() is not None
+        released = update(jobs).where(_held(jobs)).values(state=QUEUED, attempt=jobs.c.attempt - 1, leased_until=None, run_at=func.now())
+        given_back = (await session.execute(released.returning(jobs.c.id), _key_of(claim))).scalar_one_or_none() is not None
         if given_back:
             session.wake()
         return given_back
+
+
+async def postpone(db: "Db", ref: JobRef, delay_s: float) -> None:
+    """Let a waiting job wait longer, unclaimed: it must not stand before others that can be run."""
+    jobs = jobs_table(ref.domain)
+    is_here = and_(jobs.c.id == ref.id, jobs.c.lease_token == ref.lease_token, or_(_is_waiting(jobs), _is_abandoned(jobs)))
+    async with db.system(ref.domain) as session:
+        await session.execute(update(jobs).where(is_here).values(state=QUEUED, leased_until=None, run_at=func.now() + _seconds(delay_s)))
 
 
 async def due(db: "Db", domains: Sequence[str], limit: int) -> list[DueJob]:
@@ -369,12 +373,16 @@ async def _add_again(session: "SystemSession | WriteSession", row: RowMapping, d
     )
 
 
-def _claim(domain: str, job_id: UUID, lease_s: float, lease_token: int | None) -> Any:
+# Statements of every job are built once per domain: building one costs more than running it.
+
+
+@lru_cache(maxsize=64)
+def _claim(domain: str, *, any_token: bool) -> Any:
     jobs = jobs_table(domain)
     is_used_up = jobs.c.attempt >= jobs.c.max_attempts
-    conditions = [jobs.c.id == job_id, or_(_is_waiting(jobs), _is_abandoned(jobs))]
-    if lease_token is not None:
-        conditions.append(jobs.c.lease_token == lease_token)
+    conditions = [jobs.c.id == bindparam("job_id"), or_(_is_waiting(jobs), _is_abandoned(jobs))]
+    if not any_token:
+        conditions.append(jobs.c.lease_token == bindparam("token"))
     return (
         update(jobs)
         .where(*conditions)
@@ -382,7 +390,7 @@ def _claim(domain: str, job_id: UUID, lease_s: float, lease_token: int | None) -
             state=case((is_used_up, DEAD), else_=RUNNING),
             attempt=case((is_used_up, jobs.c.attempt), else_=jobs.c.attempt + 1),
             lease_token=jobs.c.lease_token + 1,
-            leased_until=case((is_used_up, None), else_=func.now() + _seconds(lease_s)),
+            leased_until=case((is_used_up, None), else_=func.now() + bindparam("lease", type_=Interval)),
             # this run reads what every request so far has committed; a dead one leaves the mark for `_bury`
             dirty=case((is_used_up, jobs.c.dirty), else_=False),
             last_error=case((is_used_up, func.coalesce(jobs.c.last_error, "PROCESS_LOST")), else_=jobs.c.last_error),
@@ -390,6 +398,19 @@ def _claim(domain: str, job_id: UUID, lease_s: float, lease_token: int | None) -
         )
         .returning(jobs)
     )
+
+
+@lru_cache(maxsize=64)
+def _renew(domain: str) -> Any:
+    jobs = jobs_table(domain)
+    return update(jobs).where(_held(jobs)).values(leased_until=func.now() + bindparam("lease", type_=Interval)).returning(jobs.c.id)
+
+
+@lru_cache(maxsize=64)
+def _finish(domain: str) -> Any:
+    jobs = jobs_table(domain)
+    done = update(jobs).where(_held(jobs))
+    return done.values(state=DONE, leased_until=None, last_error=None, finished_at=func.now()).returning(jobs)
 
 
 @lru_cache(maxsize=64)
@@ -418,9 +439,13 @@ def _is_abandoned(jobs: Table) -> ColumnElement[bool]:
     return and_(jobs.c.state == literal(RUNNING, literal_execute=True), jobs.c.leased_until < func.now())
 
 
-def _held(jobs: Table, claim: Claim) -> ColumnElement[bool]:
-    """The row, as long as nobody has claimed it since."""
-    return and_(jobs.c.id == claim.id, jobs.c.lease_token == claim.lease_token, jobs.c.state == RUNNING)
+def _held(jobs: Table) -> ColumnElement[bool]:
+    """The row of `_key_of` a claim, as long as nobody has claimed it since."""
+    return and_(jobs.c.id == bindparam("job_id"), jobs.c.lease_token == bindparam("token"), jobs.c.state == RUNNING)
+
+
+def _key_of(claim: Claim) -> dict[str, Any]:
+    return {"job_id": claim.id, "token": claim.lease_token}
 
 
 def _seconds(value: float) -> ColumnElement[timedelta]:

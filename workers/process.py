@@ -19,6 +19,7 @@ from redis.exceptions import RedisError
 
 from db.jobs import JobRef
 from domains.flows.services import Services
+from workers.ending import cancel
 from workers.relay import RECONNECT_AFTER_S, RECONNECT_AT_MOST_S, RUN, Relay
 from workers.runner import CANCELLED_WITHIN_S, JobRunner
 from workers.scheduler import Scheduler
@@ -155,17 +156,16 @@ class WorkerProcess:
 
     async def _stop(self, parts: list[asyncio.Task[None]], grace_s: float) -> None:
         """Take nothing new, let running jobs end, give the rest back."""
-        relay, scheduler, serve = parts
-        relay.cancel()
-        scheduler.cancel()
+        sources = parts[:-1]  # all but the queue, whose jobs may end
         if self._worker is not None:
             self._worker.allow_pick_jobs = False
         try:
+            await cancel(sources)
             await self._runner.wait_until_idle(grace_s)
         finally:
             self._runner.cancel_all()
-            await self._runner.wait_until_idle(CANCELLED_WITHIN_S)
-            serve.cancel()
+            await self._runner.wait_until_idle(2 * CANCELLED_WITHIN_S)
+            await cancel(parts)
             if self._worker is not None:
                 self._let_end(self._worker)
             await asyncio.gather(*parts, *self._endings, return_exceptions=True)

@@ -24,6 +24,7 @@ from db.errors import DatabaseUnavailable
 from db.jobs import DueJob
 from db.live import Event, announce
 from db.redis import WAKE_CHANNEL, RedisConnections
+from workers.ending import cancel
 
 log = structlog.get_logger(__name__)
 
@@ -71,9 +72,7 @@ class Relay:
                     async with asyncio.timeout(BUSY_POLL_S if is_full else POLL_S):
                         await self._woken.wait()
         finally:
-            listener.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await listener
+            await cancel([listener])
 
     async def relay_once(self) -> bool:
         """One look at all domains. True when some had more due than a look takes in. Errors: DatabaseUnavailable, RedisError."""

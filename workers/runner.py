@@ -21,6 +21,7 @@ from db.jobs import Claim, JobRef
 from db.user.queries import users_by_id
 from domains.core.errors import AppError, TryAgain
 from domains.flows.services import Services
+from workers.ending import cancel
 from workers.task import Job, Task
 
 log = structlog.get_logger(__name__)
@@ -32,6 +33,7 @@ CANCELLED_WITHIN_S: Final = 10.0
 #: The database may be restarting when a failure is to be recorded; without a record the lease's end does the same, later.
 RECORD_TRIES: Final = 5
 RECORD_WAIT_S: Final = 1.0
+UNKNOWN_TOPIC_WAIT_S: Final = 15.0
 
 _PASSING: Final = (DatabaseUnavailable, RedisUnavailable)
 _SETTINGS: Final = ("timezone", "currency", "locale")
@@ -68,6 +70,7 @@ class JobRunner:
         if task is None:
             # it stays queued: during a rolling release the newer worker knows the topic
             log.error("job.unknown_topic", topic=topic, domain=ref.domain, job_id=str(ref.id))
+            await jobs.postpone(self._services.db, ref, UNKNOWN_TOPIC_WAIT_S)
             return
         lease_ends_at = time.monotonic() + task.lease_s
         claim = await jobs.claim(self._services.db, ref.domain, ref.id, lease_s=task.lease_s, lease_token=ref.lease_token)
@@ -77,7 +80,7 @@ class JobRunner:
             await self._run_claimed(task, claim, lease_ends_at, on_claimed)
 
     def cancel_all(self) -> None:
-        """Have every running job give itself back."""
+        """Have every running job give itself back. Once: they wait in `asyncio.wait`, and must not be disturbed while they do it."""
         for running in self._running:
             running.cancel()
 
@@ -204,9 +207,7 @@ class JobRunner:
 
 
 async def _stop(work: "asyncio.Task[None]") -> None:
-    work.cancel()
-    await asyncio.wait({work}, timeout=CANCELLED_WITHIN_S)
-    if not work.done():
+    if not await cancel([work], CANCELLED_WITHIN_S):
         log.error("job.ignores_cancellation")
     elif not work.cancelled():
         work.exception()  # fetched, or the loop would report it as never retrieved; the job runs again and says it again

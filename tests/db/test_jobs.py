@@ -310,6 +310,21 @@ async def test_a_job_given_back_has_its_attempt_again(db: Db, viewer: Viewer) ->
     assert (await claimed(db, job_id)).attempt == 1
 
 
+async def test_a_job_is_postponed_unless_somebody_has_it(db: Db, viewer: Viewer) -> None:
+    waiting, abandoned, held = [await add(db, viewer) for _ in range(3)]
+    for job_id in (abandoned, held):
+        await claimed(db, job_id)
+    await expire(db, abandoned)
+
+    for job_id, token in ((waiting, 0), (abandoned, 1), (held, 1)):
+        await jobs.postpone(db, JobRef(DOMAIN, job_id, token), 60)
+
+    states = [(row.state, row.attempt) for row in [await row_of(db, job_id) for job_id in (waiting, abandoned, held)]]
+    assert states == [("queued", 0), ("queued", 1), ("running", 1)]
+    assert not await is_due(db, waiting)
+    assert not await is_due(db, abandoned)
+
+
 async def test_what_is_due_is_read_for_all_domains_in_one_statement_longest_waiting_first(db: Db, viewer: Viewer) -> None:
     expected = []
     for index, domain in enumerate(DOMAINS):

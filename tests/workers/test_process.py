@@ -4,7 +4,7 @@ from typing import Any
 from db.engines import Viewer
 from domains.flows.services import Services
 from tests.workers.conftest import OwnRedis, add, row_of, task_of, until, until_state, working
-from workers.process import QUEUE
+from workers.process import QUEUE, WorkerProcess
 from workers.task import Job
 
 
@@ -117,6 +117,28 @@ async def test_a_stopping_worker_lets_jobs_end_and_gives_the_rest_back(own_servi
     assert (row.state, row.attempt, row.leased_until) == ("queued", 0, None)
     async with working(own_services, task_of(topic, handler), grace_s=0.0):
         await until_state(own_services.db, long, "running")
+
+
+async def test_a_second_order_to_stop_skips_the_wait(own_services: Services, viewer: Viewer, topic: str) -> None:
+    started = asyncio.Event()
+
+    async def handler(job: Job) -> None:
+        started.set()
+        await asyncio.sleep(60)
+
+    job_id = await add(own_services.db, viewer, topic)
+    running = asyncio.create_task(WorkerProcess(own_services, task_of(topic, handler)).run(grace_s=60))
+    await asyncio.wait_for(started.wait(), 10)
+    running.cancel()
+    await asyncio.sleep(0.1)
+    assert not running.done()
+
+    running.cancel()
+
+    done, _ = await asyncio.wait({running}, timeout=5)
+    assert done
+    row = await row_of(own_services.db, job_id)
+    assert (row.state, row.attempt) == ("queued", 0)
 
 
 async def test_each_worker_process_says_that_it_lives_under_a_key_of_its_own(own_services: Services, topic: str) -> None:

@@ -174,6 +174,7 @@ async def test_a_topic_that_nobody_knows_stays_queued_and_is_reported(own_servic
 
     row = await row_of(own_services.db, job_id)
     assert (row.state, row.attempt, row.lease_token) == ("queued", 0, 0)
+    assert 10 < (row.run_at - row.created_at).total_seconds() < 20  # others go first
     assert [(line["event"], line["log_level"], line["topic"]) for line in logs] == [("job.unknown_topic", "error", topic)]
 
 
@@ -227,8 +228,6 @@ async def test_a_lease_that_cannot_be_renewed_ends_by_our_own_clock(
     await asyncio.wait_for(run(own_services, task_of(topic, handler, lease_s=0.6), job_id), 5)
 
     assert (await row_of(own_services.db, job_id)).state == "running"
-    # we stopped before the database's clock lets anybody else begin
-    assert await jobs.claim(own_services.db, DOMAIN, job_id, lease_s=60) is None
 
     async def can_be_claimed() -> bool:
         return await jobs.claim(own_services.db, DOMAIN, job_id, lease_s=60) is not None
