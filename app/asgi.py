@@ -23,6 +23,7 @@ from app.http.uploads import Uploads
 from app.serving import rarely_collect_garbage
 from app.settings import Settings
 from app.wiring import open_services
+from resolvers.cost import Limits
 from resolvers.execution.operation import Gateway
 from resolvers.schema import build_schema
 from resolvers.transport.admission import Admission
@@ -45,7 +46,7 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> Starlet
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Any]]:
         async with open_services(settings) as services:
-            served = gateway or Gateway(build_schema(), deadline_s=settings.deadline_s)
+            served = gateway or _gateway(settings)
             admission = Admission(services, settings.cursor_secret())
             mutations = Unstoppable()
             rarely_collect_garbage()
@@ -67,6 +68,11 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> Starlet
     )
     app.router.redirect_slashes = False
     return app
+
+
+def _gateway(settings: Settings) -> Gateway:
+    limits = Limits(tokens=settings.token_limit, depth=settings.depth_limit, cost=settings.cost_limit)
+    return Gateway(build_schema(), deadline_s=settings.deadline_s, limits=limits)
 
 
 def _routes(settings: Settings) -> list[BaseRoute]:

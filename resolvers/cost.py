@@ -17,7 +17,7 @@ double on every level. Every selection counts, skipped or not. Sizes come from t
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from graphql import (
     DocumentNode,
@@ -43,9 +43,16 @@ from resolvers.declared import DeclaredField, Link, PageOf
 from resolvers.errors import CostLimitExceeded
 from resolvers.paging import DEFAULT_FIRST, MAX_FIRST
 
-MAX_COST = 1_000
-MAX_DEPTH = 15
-MAX_TOKENS = 2_000
+
+class Limits(NamedTuple):
+    """What an operator bounds: tokens of a document, depth in fields and cost of an operation."""
+
+    tokens: int = 2_000
+    depth: int = 15
+    cost: int = 1_000
+
+
+LIMITS = Limits()
 MAX_DIRECTIVES = 100
 #: Equal response names in one selection set: comparing them is quadratic in validation.
 MAX_REPEATS = 20
@@ -148,41 +155,42 @@ def _check_repeats(selection_set: SelectionSetNode) -> None:
                 raise CostLimitExceeded(f"The same field may be selected at most {MAX_REPEATS} times at one place.", limit=MAX_REPEATS)
 
 
-def measure(schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode) -> Measured:
+def measure(schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode, limits: Limits = LIMITS) -> Measured:
     """Depth and symbolic cost of an operation of a valid document. Errors: CostLimitExceeded when it is too deep."""
     root = schema.get_root_type(operation.operation)
     assert root is not None  # noqa: S101 - validation has seen to it
-    walk = _Walk(schema, {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)})
+    walk = _Walk(schema, limits, {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)})
     units, depth = walk.selections(operation.selection_set, root, ASSUMED_LIST, 0)
-    if depth > MAX_DEPTH:
-        raise _too_deep()
+    if depth > limits.depth:
+        raise _too_deep(limits.depth)
     if root is schema.mutation_type:
         units.constant += MUTATION_EXTRA * UNITS * len(operation.selection_set.selections)
     return Measured(depth, units)
 
 
-def check_cost(cost: int) -> None:
+def check_cost(cost: int, limits: Limits = LIMITS) -> None:
     """Errors: CostLimitExceeded."""
-    if cost > MAX_COST:
+    if cost > limits.cost:
         raise CostLimitExceeded(
-            f"The operation costs {cost}, and {MAX_COST} is the most. Ask for fewer or smaller pages.", cost=cost, limit=MAX_COST
+            f"The operation costs {cost}, and {limits.cost} is the most. Ask for fewer or smaller pages.", cost=cost, limit=limits.cost
         )
 
 
-def _too_deep() -> CostLimitExceeded:
-    return CostLimitExceeded(f"An operation may be {MAX_DEPTH} fields deep at most.", limit=MAX_DEPTH)
+def _too_deep(limit: int) -> CostLimitExceeded:
+    return CostLimitExceeded(f"An operation may be {limit} fields deep at most.", limit=limit)
 
 
 class _Walk:
-    def __init__(self, schema: GraphQLSchema, fragments: dict[str, FragmentDefinitionNode]) -> None:
+    def __init__(self, schema: GraphQLSchema, limits: Limits, fragments: dict[str, FragmentDefinitionNode]) -> None:
         self.schema = schema
+        self.limits = limits
         self.fragments = fragments
         self.known: dict[tuple[str, str, Size], tuple[Sum, int]] = {}
 
     def selections(self, selection_set: SelectionSetNode, parent: GraphQLNamedType, page: Size, nesting: int) -> tuple[Sum, int]:
         """Units and depth of a selection set. `page`: the size of the page whose connection this is."""
-        if nesting > MAX_NESTING:
-            raise _too_deep()
+        if nesting > max(MAX_NESTING, self.limits.depth):
+            raise _too_deep(self.limits.depth)
         total, depth = Sum(), 0
         spread: set[str] = set()
         for node in selection_set.selections:

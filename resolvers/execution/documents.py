@@ -20,7 +20,7 @@ from graphql.validation import specified_rules
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
-from resolvers.cost import MAX_TOKENS, Measured, check_shape, measure
+from resolvers.cost import Limits, Measured, check_shape, measure
 from resolvers.errors import ParseFailed, ValidationFailed
 from resolvers.execution.plan import Plan, Unplannable
 from resolvers.execution.planner import make_plan
@@ -117,9 +117,10 @@ class Document:
 class Documents:
     """The most recently used documents, by their text."""
 
-    def __init__(self, schema: Schema, *, hide_suggestions: bool) -> None:
+    def __init__(self, schema: Schema, *, hide_suggestions: bool, limits: Limits) -> None:
         self._schema = schema
         self._hide_suggestions = hide_suggestions
+        self._limits = limits
         self._kept: OrderedDict[str, Document] = OrderedDict()
         self._characters = 0
         self.plans: Plans = Recent(KEPT_PLANS)
@@ -146,7 +147,7 @@ class Documents:
     def _read(self, text: str) -> Document:
         core = self._schema._schema
         try:
-            node = parse(text, max_lexical_tokens=MAX_TOKENS, max_source_length=MAX_CHARACTERS)
+            node = parse(text, max_lexical_tokens=self._limits.tokens, max_source_length=MAX_CHARACTERS)
         except GraphQLSyntaxError as error:
             raise DocumentRefused([with_code(error, ParseFailed.code)]) from None
         check_shape(node)
@@ -158,7 +159,7 @@ class Documents:
         operations: dict[str | None, Operation] = {}
         for each in node.definitions:
             if isinstance(each, OperationDefinitionNode):
-                measured = measure(core, node, each)
+                measured = measure(core, node, each, self._limits)
                 operations[each.name.value if each.name else None] = Operation(each, fragments, measured, conditions, self.plans)
         return Document(node, operations)
 

@@ -24,7 +24,7 @@ from graphql import ExecutionResult, GraphQLError, get_variable_values
 from graphql.execution.values import VariableValues
 
 from resolvers.context import OperationContext
-from resolvers.cost import check_cost
+from resolvers.cost import LIMITS, Limits, check_cost
 from resolvers.errors import BadUserInput, Fault, MethodNotAllowed, TimedOut, graphql_error, present
 from resolvers.execution.documents import Document, DocumentRefused, Documents, Operation, with_code
 from resolvers.execution.interpret import event_stream, interpret
@@ -85,12 +85,13 @@ class Gateway:
     suggestions: whether errors may say "Did you mean"; not in public.
     """
 
-    def __init__(self, schema: Schema, *, suggestions: bool = False, deadline_s: float = DEADLINE_S) -> None:
+    def __init__(self, schema: Schema, *, suggestions: bool = False, deadline_s: float = DEADLINE_S, limits: Limits = LIMITS) -> None:
         self.schema = schema
         self._hide_suggestions = not suggestions
         self._deadline_s = deadline_s
+        self._limits = limits
         self._events: Shared[ExecutionResult] = Shared()
-        self._documents = Documents(schema, hide_suggestions=self._hide_suggestions)
+        self._documents = Documents(schema, hide_suggestions=self._hide_suggestions, limits=limits)
 
     def prepare(self, request: GraphQLRequest) -> Prepared:
         """Everything that can be said about a request without I/O. Errors: RequestRefused."""
@@ -99,7 +100,7 @@ class Gateway:
             operation = _chosen(document, request)
             variables = self._coerced(operation, request)
             cost = operation.measured.cost(variables.coerced)
-            check_cost(cost)
+            check_cost(cost, self._limits)
         except DocumentRefused as refused:
             raise RequestRefused(refused.errors) from None
         except MethodNotAllowed as fault:

@@ -13,7 +13,7 @@ from graphql import GraphQLEnumType, GraphQLObjectType, OperationDefinitionNode,
 from domains.flows.sign_in import open_session_for
 from domains.flows.uploads import store_upload
 from resolvers.assembly import ROOTS
-from resolvers.cost import MAX_COST
+from resolvers.cost import LIMITS
 from resolvers.execution.operation import Gateway
 from resolvers.schema import export_sdl
 from tests.conftest import MakeUser
@@ -146,7 +146,7 @@ async def test_an_operation_runs_without_an_error_and_within_the_limits(househol
     for payload in answer["data"].values():
         assert payload is not None
         assert not isinstance(payload, dict) or payload.get("errors", []) == []
-    assert prepared.cost <= MAX_COST * 3 / 4
+    assert prepared.cost <= LIMITS.cost * 3 / 4
     if prepared.operation_type != "mutation" and "node" not in document:
         assert prepared.operation.plan(client.gateway.schema, prepared.variables) is not None, "this runs on graphql-core"
 

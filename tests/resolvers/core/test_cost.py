@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from graphql import get_introspection_query
 
-from resolvers.cost import MAX_COST
+from resolvers.cost import LIMITS, Limits
 from resolvers.execution.operation import Gateway, RequestRefused
+from resolvers.schema import Schema
 from tests.resolvers.core.asking import prepare
 
 
@@ -63,7 +64,7 @@ def test_too_much_at_once_is_refused_with_its_cost(gateway: Gateway) -> None:
     query = "query ($n: Int) { me { pots { entries(first: $n) { nodes { pot { id } } } } } }"
 
     assert refusal(gateway, query, n=100)[0] == "COST_LIMIT_EXCEEDED"
-    assert cost(gateway, query, n=40) == 1 + 10 * (2 + 80) <= MAX_COST
+    assert cost(gateway, query, n=40) == 1 + 10 * (2 + 80) <= LIMITS.cost
 
 
 def test_aliases_cost_what_they_repeat(gateway: Gateway) -> None:
@@ -84,12 +85,12 @@ def test_fifteen_fields_deep_is_the_most(gateway: Gateway) -> None:
 
 
 def test_introspection_is_let_through_and_not_nested(gateway: Gateway) -> None:
-    assert cost(gateway, get_introspection_query()) <= MAX_COST / 2
+    assert cost(gateway, get_introspection_query()) <= LIMITS.cost / 2
     twice = "{ __schema { types { fields { type { fields { name } } } } } }"
     three = "{ __schema { types { fields { type { fields { type { fields { name } } } } } } } }"
     many = "{ " + " ".join(f"a{n}: __schema {{ types {{ fields {{ name args {{ name type {{ name }} }} }} }} }}" for n in range(60)) + " }"
 
-    assert cost(gateway, twice) <= MAX_COST
+    assert cost(gateway, twice) <= LIMITS.cost
     assert refusal(gateway, three)[0] == "GRAPHQL_VALIDATION_FAILED"
     assert refusal(gateway, many)[0] == "COST_LIMIT_EXCEEDED"
 
@@ -143,3 +144,17 @@ def test_deep_and_circular_documents_are_refused_at_once(gateway: Gateway, query
 
     assert code in ("COST_LIMIT_EXCEEDED", "GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED")
     assert time.process_time() - started < 1
+
+
+@pytest.mark.parametrize(
+    ("limits", "query"),
+    [
+        (Limits(tokens=5), "{ me { id name } }"),
+        (Limits(depth=2), "{ me { favourite { id } } }"),
+        (Limits(cost=10), "{ me { pots { id size { amount currency } } } }"),
+    ],
+)
+def test_an_operators_own_limits_are_what_counts(toy: Schema, gateway: Gateway, limits: Limits, query: str) -> None:
+    prepare(gateway, query)
+
+    refusal(Gateway(toy, limits=limits), query)
