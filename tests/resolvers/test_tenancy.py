@@ -1,0 +1,331 @@
+"""Whoever is given every id of somebody else learns nothing and changes nothing; also when only the database refuses.
+
+The schema is walked: each argument that takes an id needs a case here, each type with an id a row of A's.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+import pytest
+from graphql import GraphQLInputObjectType, GraphQLObjectType, get_named_type
+from sqlalchemy import ColumnElement, FromClause, Uuid, bindparam
+
+from app.embedded import Embedded
+from db import statements
+from db.budget import queries as budgets
+from domains.core.ids import parse_id
+from domains.flows.services import Services
+from resolvers.execution.operation import Gateway
+from resolvers.ids import split_global_id
+from tests.conftest import MakeUser
+from tests.db.samples import superuser
+from tests.db.test_row_security import SHARED, TABLES
+from tests.resolvers.api import Answer, Client, gid
+from tests.resolvers.bank.test_statement_import import begin, uploaded
+from tests.resolvers.budget.budgets import create, delete, update
+from tests.resolvers.conftest import MakeClient
+from tests.resolvers.household import COFFEE, MONTH, account, add_goal, bring, moved
+from tests.resolvers.test_operations import DOCUMENTS
+
+QUIET_S = 0.25
+#: Types whose rows are everybody's.
+PUBLIC = {"Category"}
+#: What has an id and can be asked for by none: an upload is only ever imported.
+UNASKABLE = {"Upload"}
+
+PAGE = """query($filter: TransactionFilter, $after: String) { me {
+  transactions(filter: $filter, after: $after) { nodes { id description account { id } } totalCount }
+  accounts { id transactions(filter: $filter) { nodes { id } totalCount } }
+} }"""
+ENTITIES = "query($these: [_Any!]!) { _entities(representations: $these) { __typename ... on Node { id } } }"
+FOLLOW = "subscription($ids: [ID!]) { budgetUpdated(ids: $ids) { budgetId version budget { name } } }"
+IDS = (
+    """{ me { id accounts { id } connections { id } transactions { nodes { id } pageInfo { endCursor } } budgets { id } goals { id } } }"""
+)
+
+Case = Callable[[Client, str], Awaitable[Answer]]
+
+
+def page(name: str) -> Case:
+    return lambda client, given: client.ask(PAGE, filter={name: [given]})
+
+
+def change(document: str, **said: str | None) -> Case:
+    """A mutation with the given id for whatever is None, else as said."""
+
+    def ask(client: Client, given: str) -> Awaitable[Answer]:
+        return client.ask(DOCUMENTS[document], input={name: given if value is None else value for name, value in said.items()})
+
+    return ask
+
+
+def mine(document: str, own: str, **said: str | None) -> Case:
+    """The same about something that is one's own."""
+
+    async def ask(client: Client, given: str) -> Answer:
+        found = (await client.data("{ me { budgets { id } transactions { nodes { id } } } }"))["me"]
+        own_id = (found["budgets"] if own == "budget" else found["transactions"]["nodes"])[0]["id"]
+        return await change(document, id=own_id, **said)(client, given)
+
+    return ask
+
+
+async def followed(client: Client, document: str, **variables: Any) -> Answer:
+    """Everything that a subscription says for a while."""
+    said: list[Answer] = []
+    async with client.following(document, **variables) as answers:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(QUIET_S):
+                async for answer in answers:
+                    said.append(answer)  # noqa: PERF401 - what came before the time-out counts
+    return {"said": said}
+
+
+async def create_with(client: Client, category: str) -> Answer:
+    return {"said": await create(client, category=category)}
+
+
+#: Every place where a client can put an id.
+CASES: dict[str, Case] = {
+    "Query.node(id)": lambda client, given: client.ask(DOCUMENTS["user/node"], id=given),
+    "Query.nodes(ids)": lambda client, given: client.ask(DOCUMENTS["user/nodes"], ids=[given]),
+    "User.transactions(filter.accountIds)": page("accountIds"),
+    "User.transactions(filter.categoryIds)": page("categoryIds"),
+    "BankAccount.transactions(filter.accountIds)": page("accountIds"),
+    "BankAccount.transactions(filter.categoryIds)": page("categoryIds"),
+    "Mutation.budgetCreate(input.category)": create_with,
+    "Mutation.budgetUpdate(input.id)": change("budget/update_budget", id=None, name="Mine"),
+    "Mutation.budgetUpdate(input.category)": mine("budget/update_budget", "budget", category=None),
+    "Mutation.budgetDelete(input.id)": change("budget/delete_budget", id=None),
+    "Mutation.statementImport(input.uploadId)": change("bank/import_statement", uploadId=None, idempotencyKey="k"),
+    "Mutation.transactionUpdate(input.id)": change("transaction/update_transaction", id=None, notes="Mine"),
+    "Mutation.transactionUpdate(input.category)": mine("transaction/update_transaction", "transaction", category=None),
+    "Subscription.budgetUpdated(ids)": lambda client, given: followed(client, FOLLOW, ids=[given]),
+    "Subscription.statementImportUpdated(id)": lambda client, given: followed(client, DOCUMENTS["bank/follow_import"], id=given),
+}
+
+
+@dataclass(frozen=True)
+class Two:
+    """A's ids by type and a cursor of A's list; both are asked through a client."""
+
+    a: Client
+    b: Client
+    ids: dict[str, str]
+    cursor: str
+    key: str
+
+    @property
+    def keys(self) -> list[str]:
+        """A's ids as the database has them."""
+        return [parts[1] for each in self.ids.values() if (parts := split_global_id(each)) is not None]
+
+
+@pytest.fixture(params=["the filter and the database", "the database alone"])
+async def two(request: pytest.FixtureRequest, api: Gateway, services: Services, make_user: MakeUser) -> Any:
+    """A has one of everything, B their own; afterwards the application's filter may be gone."""
+    a, b = [Client(api, services, await make_user()) for _ in range(2)]
+    for client in (a, b):
+        assert client.viewer is not None
+        await bring(services, client.viewer, account("Daily", [moved(MONTH, "12.50"), moved(MONTH, "3.00", category_detailed=COFFEE)]))
+    key = str(uuid4())
+    await create(a, idempotencyKey=key)
+    await create(b)
+    assert a.viewer is not None
+    goal = await add_goal(services, a.viewer, "Boat")
+    begun = await begin(a, await uploaded(a))
+    me = (await a.data(IDS))["me"]
+    ids = {
+        "User": me["id"],
+        "BankAccount": me["accounts"][0]["id"],
+        "BankConnection": me["connections"][0]["id"],
+        "Transaction": me["transactions"]["nodes"][0]["id"],
+        "Budget": me["budgets"][0]["id"],
+        "SavingsGoal": gid("SavingsGoal", goal),
+        "StatementImport": begun["statementImport"]["id"],
+        "Upload": await uploaded(a),
+    }
+    found = Two(a, b, ids, me["transactions"]["pageInfo"]["endCursor"], key)
+    if request.param == "the filter and the database":
+        yield found
+        return
+    with unfiltered():
+        yield found
+
+
+class unfiltered:
+    """The application's owner filter lets every row through."""
+
+    def __enter__(self) -> None:
+        self._kept = statements._owner_filter
+        statements._owner_filter = lets_everything_through
+        statements.forget_compiled()
+
+    def __exit__(self, *_: object) -> None:
+        statements._owner_filter = self._kept
+        statements.forget_compiled()
+
+
+def lets_everything_through(_table: FromClause) -> ColumnElement[bool]:
+    """As good as `true`, but that it takes the bound viewer, which a changing statement would else take for a column."""
+    return bindparam("viewer", type_=Uuid).is_not(None)
+
+
+async def rows_of(servers: Embedded, user_id: UUID) -> dict[str, list[Any]]:
+    """All that the database has of a user, but for jobs that publish events: those go by themselves."""
+    found: dict[str, list[Any]] = {}
+    async with superuser(servers.superuser_dsn) as connection:
+        for table in await connection.fetch(TABLES):
+            if table["relname"] in SHARED:
+                continue
+            where = WHERE.get(table["relname"], "user_id = $1")
+            with suppress(asyncpg.UndefinedColumnError):
+                rows = await connection.fetch(f"select t::text as row from {table['name']} t where {where}", user_id)
+                found[table["name"]] = sorted(row["row"] for row in rows)
+    return found
+
+
+WHERE = {
+    "users": "id = $1",
+    "budget_utilization": "budget_id in (select id from budget_schema.budgets where user_id = $1)",
+    "jobs": "user_id = $1 and topic <> 'live.publish'",
+}
+
+
+def other_than(given: str) -> str:
+    """An id of the same type that nobody has."""
+    parts = split_global_id(given)
+    assert parts is not None
+    return gid(parts[0], uuid4())
+
+
+def without(answer: Answer, given: str) -> str:
+    """The answer as text, whichever id it was asked with."""
+    return repr(answer).replace(given, "<the id>")
+
+
+async def test_no_id_of_a_is_anything_to_b(two: Two, servers: Embedded) -> None:
+    assert two.a.viewer is not None
+    before = await rows_of(servers, two.a.viewer.user_id)
+
+    for place, case in CASES.items():
+        for type_name, given in two.ids.items():
+            random = other_than(given)
+            theirs, nobodys = await case(two.b, given), await case(two.b, random)
+            assert without(theirs, given) == without(nobodys, random), f"{place} tells of A's {type_name}"
+            assert not any(key in repr(theirs).replace(given, "") for key in two.keys), f"{place} shows A's {type_name}"
+            assert "INTERNAL_SERVER_ERROR" not in repr(theirs), place
+
+    assert await rows_of(servers, two.a.viewer.user_id) == before
+
+
+async def test_no_type_of_entity_finds_an_id_of_a_for_b(two: Two, api: Gateway) -> None:
+    entities = api.schema.declarations.entities
+
+    for type_name in entities:
+        for given in two.ids.values():
+            parts = split_global_id(given)
+            assert parts is not None
+            as_this_type = gid(type_name, parts[1])
+            found = await two.b.data(ENTITIES, these=[{"__typename": type_name, "id": as_this_type}])
+            assert found == {"_entities": [None]}, type_name
+            assert await two.b.data("query($id: ID!) { node(id: $id) { id } }", id=as_this_type) == {"node": None}
+
+
+async def test_what_a_sees_of_itself_b_does_not(two: Two) -> None:
+    """The ids above are A's, and good ones: else nothing here would prove anything."""
+    askable = [each for name, each in two.ids.items() if name not in UNASKABLE]
+
+    of_a = (await two.a.data(DOCUMENTS["user/nodes"], ids=askable))["nodes"]
+    of_b = (await two.b.data(DOCUMENTS["user/nodes"], ids=askable))["nodes"]
+
+    assert [node["id"] for node in of_a] == askable
+    assert of_b == [None] * len(askable)
+
+
+async def test_bs_own_lists_hold_nothing_of_a(two: Two) -> None:
+    for name in ("user/me", "user/dashboard", "bank/accounts", "budget/budgets", "budget/goals", "transaction/transactions"):
+        answer = repr(await two.b.ask(DOCUMENTS[name]))
+        assert not any(each in answer for each in (*two.ids.values(), *two.keys)), name
+
+
+async def test_a_cursor_of_as_list_continues_bs_list_with_bs_rows(two: Two) -> None:
+    own = {node["id"] for node in (await two.b.data(PAGE))["me"]["transactions"]["nodes"]}
+
+    found = (await two.b.data(PAGE, after=two.cursor))["me"]["transactions"]["nodes"]
+
+    assert {node["id"] for node in found} <= own
+
+
+async def test_as_idempotency_key_is_a_new_one_for_b(two: Two, servers: Embedded) -> None:
+    assert two.a.viewer is not None
+    before = await rows_of(servers, two.a.viewer.user_id)
+
+    made = await create(two.b, idempotencyKey=two.key)
+
+    assert made["budget"]["id"] not in two.ids.values()
+    assert await rows_of(servers, two.a.viewer.user_id) == before
+
+
+async def test_b_is_told_nothing_while_a_changes_everything(two: Two) -> None:
+    assert two.a.viewer is not None
+
+    async def change_all() -> None:
+        assert two.a.viewer is not None
+        await update(two.a, two.ids["Budget"], name="Changed", amount="7")
+        await bring(two.a.services, two.a.viewer, account("Daily", [moved(MONTH, "99.00")]))
+        await delete(two.a, two.ids["Budget"])
+
+    everything, _ = await asyncio.gather(followed(two.b, FOLLOW), change_all())
+    asked_for = await followed(two.b, FOLLOW, ids=[two.ids["Budget"]])
+
+    assert [answer["data"]["budgetUpdated"]["budget"]["name"] for answer in everything["said"]] == ["Food"]
+    assert not any(key in repr(everything) for key in two.keys)
+    assert asked_for == {"said": []}
+
+
+def test_every_place_for_an_id_has_a_case(api: Gateway) -> None:
+    assert set(places(api)) == set(CASES)
+
+
+def places(api: Gateway) -> Iterator[str]:
+    """Each argument, or part of one, that takes an id."""
+    for type_name, kind in api.schema._schema.type_map.items():
+        if isinstance(kind, GraphQLObjectType):
+            for field_name, field in kind.fields.items():
+                for name, argument in field.args.items():
+                    yield from (f"{type_name}.{field_name}({path})" for path in ids_in(name, argument.type))
+
+
+def ids_in(path: str, kind: Any) -> Iterator[str]:
+    named = get_named_type(kind)
+    if named.name == "ID":
+        yield path
+    elif isinstance(named, GraphQLInputObjectType):
+        for name, field in named.fields.items():
+            yield from ids_in(f"{path}.{name}", field.type)
+
+
+async def test_a_has_an_id_of_every_type_that_is_not_everybodys(two: Two, api: Gateway) -> None:
+    assert set(two.ids) - UNASKABLE == set(api.schema.declarations.entities) - PUBLIC
+    assert all(parse_id(key) is not None for key in two.keys)
+
+
+async def test_the_filter_was_really_gone(make_client: MakeClient) -> None:
+    """Without the filter the statements themselves ask for everybody's rows, and the database gives only one's own."""
+    robin, sam = await make_client(), await make_client()
+    budget = (await create(robin))["budget"]["id"]
+    assert sam.viewer is not None
+
+    with unfiltered():
+        text = budgets.budgets_by_id(("id",)).sql
+        seen = await sam.data(DOCUMENTS["user/node"], id=budget)
+
+    assert "user_id" not in text
+    assert "user_id" in budgets.budgets_by_id(("id",)).sql
+    assert seen == {"node": None}
