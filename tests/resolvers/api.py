@@ -3,11 +3,12 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
 from db.engines import Viewer
+from db.read import Read
 from domains.flows.services import Services
 from resolvers.context import OperationContext
 from resolvers.errors import present
@@ -65,7 +66,7 @@ class Client:
             else:
                 result = await interpret(self.gateway.schema, prepared, context, None, hide_suggestions=True)
                 answer = {"data": result.data, "errors": present(result.errors or (), "request-1")}
-            statements = sum(read.statements for read in context.reads._open.values())
+            statements = sum(cast(Read, read).statements for read in context.reads._open.values())
         assert not answer.get("errors"), answer["errors"]
         return decoded(answer)["data"], statements
 

@@ -9,6 +9,7 @@ import pytest
 from graphql import FieldNode, GraphQLSchema, TypeInfo, TypeInfoVisitor, Visitor, parse, visit
 
 from db.bank import queries as bank
+from db.bank.models import statement_imports
 from db.budget import queries as budgets
 from db.engines import Viewer
 from domains.flows.services import Services
@@ -103,7 +104,7 @@ async def test_nodes_of_one_type_take_one_statement_and_one_per_relation(househo
     client = households[many]
     assert client.viewer is not None
     async with client.services.db.write("bank", client.viewer) as session:
-        keys = [row.id for row in await session.run(bank.statement_imports.select())]
+        keys = [row.id for row in await session.run(statement_imports.select())]
 
     data, statements = await client.counted(IMPORTS, planned=False, ids=[gid("StatementImport", key) for key in keys])
 

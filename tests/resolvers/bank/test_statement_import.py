@@ -9,6 +9,7 @@ import pytest
 
 from db import jobs
 from db.bank.models import statement_imports, uploads
+from db.base import jobs_table
 from db.engines import Viewer
 from domains.bank.providers.file import options
 from domains.flows.held import HeldJob
@@ -48,7 +49,7 @@ async def work(services: Services, viewer: Viewer | None, global_id: str) -> Non
     import_id = from_global_id(global_id, "StatementImport")
     assert import_id is not None
     async with services.db.write("bank", viewer) as session:
-        table = jobs.jobs_table("bank")
+        table = jobs_table("bank")
         job_id: UUID = (await session.execute(table.select().where(table.c.key == str(import_id)))).mappings().one()["id"]
     claim = await jobs.claim(services.db, "bank", job_id, lease_s=30)
     assert claim is not None
@@ -240,7 +241,7 @@ def status(answer: Answer) -> str:
 
 async def within(answers: Any, s: float = 5.0) -> Answer:
     async with asyncio.timeout(s):
-        return await anext(answers)  # type: ignore[no-any-return]
+        return await anext(answers)
 
 
 async def test_an_import_is_followed_from_how_it_is_to_its_end(make_client: MakeClient) -> None:

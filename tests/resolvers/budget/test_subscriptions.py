@@ -188,7 +188,7 @@ async def test_after_redis_was_lost_what_was_missed_is_read_anew(make_client: Ma
         async with client.services.db.write("budget", client.viewer) as session:  # committed, and nobody was told
             await queries.change_budget(session, key_of(changed), {"name": "changed unseen"})
             await queries.delete_budget(session, key_of(gone))
-        await redis.client.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+        await redis.client.client_kill_filter(_type="pubsub")
         events = [await after(answers) for _ in range(2)]
 
         assert [event["budgetId"] for event in events] == [changed["id"], gone["id"]]
