@@ -135,15 +135,19 @@ class Reads:
         self._source = source
         self._viewer = viewer
         self._open: dict[Hashable, OpenRead] = {}
+        self._of: dict[str, OpenRead] = {}
         self._refused: dict[Hashable, Exception] = {}
         self._lock = asyncio.Lock()
 
     async def of(self, domain: str) -> Any:
         """The domain's read. What failed to open is not tried again: it fails alike for the rest of the operation."""
+        read = self._of.get(domain)
+        if read is None:
+            read = self._of[domain] = await self._opened(domain)
+        return read
+
+    async def _opened(self, domain: str) -> Any:
         key = self._source.dsn_key(domain)
-        read = self._open.get(key)
-        if read is not None:
-            return read
         async with self._lock:
             if key in self._refused:
                 raise self._refused[key]
@@ -168,7 +172,7 @@ class Reads:
         await _each([read.abandon for read in self._take()])
 
     def _take(self) -> list[OpenRead]:
-        opened, self._open = list(self._open.values()), {}
+        opened, self._open, self._of = list(self._open.values()), {}, {}
         return opened
 
 

@@ -35,13 +35,15 @@ from resolvers.execution.plan import (
     Total,
     View,
 )
-from resolvers.ids import to_global_id
 from resolvers.loaders import Page, Rows
 from resolvers.paging import Paging, make_cursor
 from resolvers.scalars import TWO_DIGITS, format_amount
 
 #: A page's rows and whether there are more, then what answers are made of.
 Builder = Callable[[Rows, list[Any], Any], Any]
+
+#: What turns base64 into base64url.
+URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 INFO = {"hasNextPage": "more", "hasPreviousPage": "earlier", "startCursor": "cursor(rows[0]) if rows else None"}
 INFO["endCursor"] = "cursor(rows[-1]) if rows else None"
@@ -104,7 +106,7 @@ class _Source:
         else:
             self.positions, self.width = {}, 1
         self.constants.update(
-            NONE=(), formatted=format_amount, two_digits=TWO_DIGITS, global_id=to_global_id, base64=b2a_base64, group=group, cursors=cursors
+            NONE=(), formatted=format_amount, two_digits=TWO_DIGITS, url_safe=URL_SAFE, base64=b2a_base64, group=group, cursors=cursors
         )
 
     def text(self) -> str:
@@ -160,9 +162,9 @@ class _Source:
             case Identity(how, keyed):
                 column = self._column(how.name)
                 checks.append(column)
-                if keyed == "uuid":  # base64 of a type name, a colon and a UUID has no character that differs in base64url
-                    return f"base64({how.type_name.encode() + b':'!r} + {column}.encode(), newline=False).decode()"
-                return f"global_id({how.type_name!r}, {column})"
+                encoded = f"base64({how.type_name.encode() + b':'!r} + {column}.encode(), newline=False)"
+                # of a type name, a colon and a UUID, base64 has no character that differs in base64url
+                return f"{encoded}.decode()" if keyed == "uuid" else f"{encoded}.translate(url_safe).decode()"
             case Amount():
                 return self._amount(piece, checks)
             case Amounts(column, parts):

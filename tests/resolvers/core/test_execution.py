@@ -3,6 +3,7 @@
 import uuid
 
 from resolvers.execution.operation import Gateway
+from resolvers.ids import to_global_id
 from tests.resolvers.core.asking import ask, is_planned
 from tests.resolvers.core.toy import BOB, Household, furnish
 
@@ -173,3 +174,12 @@ async def test_two_households_do_not_meet_in_a_plan(gateway: Gateway) -> None:
     assert len(first["data"]["me"]["pots"]) == 4
     assert second["data"]["me"] == {"name": "Alice", "pots": []}
     assert third["data"]["me"] == {"name": "Bob", "pots": []}
+
+
+async def test_ids_of_any_text_are_written_as_they_are_read(gateway: Gateway, household: Household) -> None:
+    keys = ["FOOD", "a?b", "~~~", "x>y?z~"]
+    household.tables["labels"] = [{"id": key, "title": key, "colour": None} for key in keys]
+
+    found = await ask(gateway, household, "{ labels { id } }")
+
+    assert [label["id"] for label in found["data"]["labels"]] == [to_global_id("Label", key) for key in keys]
