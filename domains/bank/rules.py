@@ -5,12 +5,10 @@ import hmac
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Protocol
-
-from domains.bank.providers.protocol import StatementTransaction
 
 _ID_DIGITS = 40  # of SHA-256, hexadecimal: 160 bits
 _MASK_CHARS = 4
@@ -101,27 +99,6 @@ def account_mask(number: str) -> str | None:
     return "".join(each for each in number if each.isalnum())[-_MASK_CHARS:] or None
 
 
-def content_fingerprint(transaction: StatementTransaction) -> str:
-    """A digest of all that a provider said about a transaction (not where it stood): equal means nothing to update."""
-    return _digest(
-        transaction.provider_transaction_id or "",
-        _money_key(transaction),
-        transaction.description,
-        transaction.original_description,
-        transaction.merchant_name or "",
-        str(transaction.authorized_date),
-        str(transaction.posted_date),
-        transaction.status,
-        transaction.category_detailed or "",
-        _meta_key(transaction.payment_meta),
-    )
-
-
-def file_fingerprint(data: bytes) -> str:
-    """SHA-256 of a file, 64 hexadecimal digits: the same bytes sent again are the same upload."""
-    return hashlib.sha256(data).hexdigest()
-
-
 def comparable(text: str) -> str:
     """A description as far as it tells movements apart: letter case, accents' spelling and spacing do not."""
     if not text.isascii():
@@ -139,10 +116,6 @@ def _countable(indexes: list[int], content: Callable[[int], object], *, is_ident
 def _money_key(movement: Movement) -> str:
     amount = format(movement.amount.normalize(), "f")
     return f"{movement.transaction_date.isoformat()}\x1f{amount}\x1f{movement.currency}\x1f{movement.direction}"
-
-
-def _meta_key(meta: Mapping[str, str]) -> str:
-    return "\x1e".join(f"{key}={meta[key]}" for key in sorted(meta))
 
 
 def _bare(bank_id: str) -> str:

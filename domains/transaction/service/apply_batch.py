@@ -98,12 +98,11 @@ def month_of(day: date) -> date:
 def fingerprint(row: ProvidedTransaction) -> bytes:
     """Sixteen bytes that change when anything the provider says of the row changes."""
     meta = orjson.dumps(dict(row.payment_meta), option=orjson.OPT_SORT_KEYS) if row.payment_meta else b""
-    text = "\x1f".join(map(str, _said(row)))
+    text = "\x1f".join(map(str, (row.amount.normalize(), *_said(row))))
     return hashlib.blake2b(text.encode() + meta, digest_size=16).digest()
 
 
 _said = attrgetter(
-    "amount",
     "currency",
     "direction",
     "transaction_date",

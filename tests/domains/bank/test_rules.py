@@ -182,34 +182,6 @@ def test_occurrences_are_counted_within_what_looks_alike() -> None:
     assert all(len(each) == 40 for each in (first, second, other))
 
 
-CHANGES: list[dict[str, object]] = [
-    {"provider_transaction_id": "other"},
-    {"amount": Decimal("5.01")},
-    {"currency": "USD"},
-    {"direction": "credit"},
-    {"transaction_date": START + timedelta(days=1)},
-    {"description": "Tea"},
-    {"original_description": "TEA"},
-    {"merchant_name": "Coffee"},
-    {"authorized_date": START},
-    {"posted_date": START},
-    {"status": "pending"},
-    {"category_detailed": "FOOD_AND_DRINK_COFFEE"},
-    {"payment_meta": {"type": "POS"}},
-]
-
-
-@pytest.mark.parametrize("change", CHANGES, ids=lambda change: next(iter(change)))
-def test_a_fingerprint_changes_with_everything_that_a_bank_says(change: dict[str, object]) -> None:
-    assert rules.content_fingerprint(transaction(**change)) != rules.content_fingerprint(transaction())
-
-
-def test_a_fingerprint_does_not_change_with_the_place_or_the_spelling_of_equal_values() -> None:
-    same = transaction(line=99, amount=Decimal(5), payment_meta={"reference": "R", "type": "POS"})
-
-    assert rules.content_fingerprint(same) == rules.content_fingerprint(transaction())
-
-
 def test_account_ids_ignore_spelling_keep_parts_apart_and_depend_on_the_secret() -> None:
     one = rules.account_id(b"s", "ofx", "1002", "DE-12 34")
 
@@ -223,8 +195,3 @@ def test_account_ids_ignore_spelling_keep_parts_apart_and_depend_on_the_secret()
 )
 def test_a_mask_is_the_last_four(number: str, mask: str | None) -> None:
     assert rules.account_mask(number) == mask
-
-
-def test_equal_bytes_are_the_same_file() -> None:
-    assert rules.file_fingerprint(b"a") == rules.file_fingerprint(b"a") != rules.file_fingerprint(b"b")
-    assert len(rules.file_fingerprint(b"")) == 64
