@@ -1,0 +1,84 @@
+"""What the database holds, read past every policy: the whole of it counted, and one user's without what differs between equal runs."""
+
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+SCHEMAS = ("user_schema", "bank_schema", "transaction_schema", "analytics_schema", "budget_schema")
+#: How a result came about, not what it is: these may differ between an import that was killed and one that was not.
+_HOW = ("jobs", "applied_jobs", "idempotency_keys", "uploads", "statement_imports")
+#: Ids, instants and what is encrypted with a key of the user's own.
+_OF_ONE_RUN = ("uuid", "timestamptz", "bytea")
+
+_TABLES = """select n.nspname as schema, c.relname as name, array_agg(a.attname::text order by a.attnum) as columns,
+       array_agg(a.attname::text order by a.attnum) filter (where t.typname <> all ($2)) as lasting
+  from pg_class c join pg_namespace n on n.oid = c.relnamespace
+  join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped join pg_type t on t.oid = a.atttypid
+ where n.nspname = any ($1) and c.relkind in ('r', 'p') and not c.relispartition group by 1, 2 order by 1, 2"""
+
+
+async def counts(superuser: asyncpg.Connection) -> dict[str, int]:
+    """How many rows each table holds."""
+    tables = [f"{each['schema']}.{each['name']}" for each in await superuser.fetch(_TABLES, SCHEMAS, _OF_ONE_RUN)]
+    return {table: await superuser.fetchval(f"select count(*) from {table}") for table in tables}
+
+
+async def holdings(superuser: asyncpg.Connection, user_id: UUID) -> dict[str, list[str]]:
+    """Every row of a user's money (accounts, transactions, sums, budgets, figures), as text, by table."""
+    found: dict[str, list[str]] = {}
+    for table in await superuser.fetch(_TABLES, SCHEMAS[1:], _OF_ONE_RUN):
+        whose = _whose(table["columns"])
+        if table["name"] not in _HOW and whose is not None:
+            rows = await superuser.fetch(
+                f"select row_to_json(each)::text from (select {', '.join(table['lasting'])} "
+                f"from {table['schema']}.{table['name']} where {whose}) each",
+                user_id,
+            )
+            found[f"{table['schema']}.{table['name']}"] = sorted(row[0] for row in rows)
+    return found
+
+
+def _whose(columns: list[str]) -> str | None:
+    """The condition that a row is the user's; None for reference data."""
+    if "user_id" in columns:
+        return "user_id = $1"
+    return "budget_id in (select id from budget_schema.budgets where user_id = $1)" if "budget_id" in columns else None
+
+
+async def imports(superuser: asyncpg.Connection, user_id: UUID) -> list[Any]:
+    """(status, added, unchanged) of each import, the oldest first."""
+    query = "select status, added, unchanged from bank_schema.statement_imports where user_id = $1 order by created_at"
+    return [tuple(row) for row in await superuser.fetch(query, user_id)]
+
+
+async def uploads(superuser: asyncpg.Connection, user_id: UUID) -> int:
+    """Files that wait."""
+    return int(await superuser.fetchval("select count(*) from bank_schema.uploads where user_id = $1", user_id))
+
+
+async def live_jobs(superuser: asyncpg.Connection, user_id: UUID) -> list[str]:
+    """Topic and state of what waits or runs for a user."""
+    jobs = " union all ".join(f"select topic, state, user_id from {schema}.jobs" for schema in SCHEMAS)
+    rows = await superuser.fetch(f"select topic, state from ({jobs}) each where user_id = $1 and state in ('queued', 'running')", user_id)
+    return sorted(f"{row['topic']} {row['state']}" for row in rows)
+
+
+async def attempts(superuser: asyncpg.Connection, user_id: UUID, topic: str) -> list[int]:
+    """How often each of a user's jobs of this topic, all of them of `bank`, was begun."""
+    rows = await superuser.fetch(
+        "select attempt from bank_schema.jobs where user_id = $1 and topic = $2 order by created_at", user_id, topic
+    )
+    return [row["attempt"] for row in rows]
+
+
+async def set_leases(superuser: asyncpg.Connection, offset: str) -> None:
+    """Have every lease end so long from now ("1 hour", "-1 second"), as if that much less time had passed, or more."""
+    for schema in SCHEMAS:
+        await superuser.execute(f"update {schema}.jobs set leased_until = now() + $1::text::interval where state = 'running'", offset)
+
+
+async def make_due(superuser: asyncpg.Connection, user_id: UUID) -> None:
+    """Have a back-off end now."""
+    for schema in SCHEMAS:
+        await superuser.execute(f"update {schema}.jobs set run_at = now() where state = 'queued' and user_id = $1", user_id)
