@@ -1,5 +1,6 @@
 """The contract: the exported schema is the schema, and every operation that clients may copy from `graphql/` runs."""
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -179,6 +180,19 @@ def test_everything_that_clients_see_is_described(api: Gateway) -> None:
             bare += [f"{name}.{field}({arg})" for field, each in fields.items() for arg, said in each.args.items() if not said.description]
 
     assert sorted(set(bare)) == []
+
+
+EXAMPLES = [
+    (page.name, block)
+    for page in sorted((CONTRACT.parent / "docs").glob("*.md"))
+    for block in re.findall(r"(?:^ {4}.*\n)+", page.read_text(), re.MULTILINE)
+    if block.lstrip().startswith(("query", "mutation", "subscription", "{ me"))
+]
+
+
+@pytest.mark.parametrize(("page", "example"), EXAMPLES)
+def test_an_example_of_the_documentation_fits_the_schema(api: Gateway, page: str, example: str) -> None:
+    assert validate(api.schema._schema, parse(example)) == [], page
 
 
 def test_the_folder_of_the_contract_does_not_shadow_the_library() -> None:
