@@ -17,6 +17,7 @@ from arq.connections import ArqRedis
 from arq.worker import Worker, func
 from redis.exceptions import RedisError
 
+from db.errors import DatabaseUnavailable
 from db.jobs import JobRef
 from domains.flows.services import Services
 from workers.ending import cancel
@@ -145,7 +146,10 @@ class WorkerProcess:
             with contextlib.suppress(RedisError, OSError):
                 await self._queue.zrem(QUEUE, reference)
 
-        await self._runner.run(ref, topic, on_claimed=spend)
+        try:
+            await self._runner.run(ref, topic, on_claimed=spend)
+        except DatabaseUnavailable as error:  # before the claim: the relay offers the row again
+            log.warning("job.not_claimed", topic=topic, job_id=str(ref.id), error=type(error).__name__)
 
     def _let_end(self, worker: WokenWorker) -> None:
         """Have the jobs of a worker that lost its queue end in peace. Their rows are in Postgres; only arq's bookkeeping may fail."""

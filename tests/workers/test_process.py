@@ -1,9 +1,14 @@
 import asyncio
 from typing import Any
 
+import pytest
+
+from db import jobs
 from db.engines import Viewer
+from db.errors import DatabaseUnavailable
 from domains.flows.services import Services
 from tests.workers.conftest import OwnRedis, add, row_of, task_of, until, until_state, working
+from workers import relay
 from workers.process import QUEUE, WorkerProcess
 from workers.task import Job
 
@@ -139,6 +144,30 @@ async def test_a_second_order_to_stop_skips_the_wait(own_services: Services, vie
     assert done
     row = await row_of(own_services.db, job_id)
     assert (row.state, row.attempt) == ("queued", 0)
+
+
+async def test_a_job_that_could_not_be_claimed_is_offered_again(
+    own_services: Services, viewer: Viewer, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay, "OFFERED_FOR_S", 0.5)
+    claim, refused = jobs.claim, 0
+
+    async def unreachable_once(*given: Any, **options: Any) -> Any:
+        nonlocal refused
+        refused += 1
+        if refused == 1:
+            raise DatabaseUnavailable
+        return await claim(*given, **options)
+
+    async def handler(job: Job) -> None: ...
+
+    monkeypatch.setattr(jobs, "claim", unreachable_once)
+    job_id = await add(own_services.db, viewer, topic)
+    async with working(own_services, task_of(topic, handler)):
+        await until_state(own_services.db, job_id, "done")
+
+    assert refused >= 2
+    assert (await row_of(own_services.db, job_id)).attempt == 1
 
 
 async def test_each_worker_process_says_that_it_lives_under_a_key_of_its_own(own_services: Services, topic: str) -> None:
