@@ -75,12 +75,12 @@ def mine(document: str, own: str, **said: str | None) -> Case:
     return ask
 
 
-async def followed(client: Client, document: str, **variables: Any) -> Answer:
-    """Everything that a subscription says for a while."""
+async def followed(client: Client, document: str, *, for_s: float = QUIET_S, **variables: Any) -> Answer:
+    """Everything that a subscription says for a while, or until its end."""
     said: list[Answer] = []
     async with client.following(document, **variables) as answers:
         with suppress(TimeoutError):
-            async with asyncio.timeout(QUIET_S):
+            async with asyncio.timeout(for_s):
                 async for answer in answers:
                     said.append(answer)  # noqa: PERF401 - what came before the time-out counts
     return {"said": said}
@@ -106,7 +106,9 @@ CASES: dict[str, Case] = {
     "Mutation.transactionUpdate(input.id)": change("transaction/update_transaction", id=None, notes="Mine"),
     "Mutation.transactionUpdate(input.category)": mine("transaction/update_transaction", "transaction", category=None),
     "Subscription.budgetUpdated(ids)": lambda client, given: followed(client, FOLLOW, ids=[given]),
-    "Subscription.statementImportUpdated(id)": lambda client, given: followed(client, DOCUMENTS["bank/follow_import"], id=given),
+    "Subscription.statementImportUpdated(id)": lambda client, given: followed(
+        client, DOCUMENTS["bank/follow_import"], for_s=10.0, id=given
+    ),
 }
 
 
@@ -281,7 +283,7 @@ async def test_b_is_told_nothing_while_a_changes_everything(two: Two) -> None:
         await bring(two.a.services, two.a.viewer, account("Daily", [moved(MONTH, "99.00")]))
         await delete(two.a, two.ids["Budget"])
 
-    everything, _ = await asyncio.gather(followed(two.b, FOLLOW), change_all())
+    everything, _ = await asyncio.gather(followed(two.b, FOLLOW, for_s=1.5), change_all())
     asked_for = await followed(two.b, FOLLOW, ids=[two.ids["Budget"]])
 
     assert [answer["data"]["budgetUpdated"]["budget"]["name"] for answer in everything["said"]] == ["Food"]
