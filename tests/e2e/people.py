@@ -13,8 +13,8 @@ from gql.transport.websockets import WebsocketsTransport
 
 PASSWORD = "a lake in november"
 TIMEOUT_S = 20.0
-#: Within this a live event must have come; and for so long a test waits to see that none does.
-EVENT_WITHIN_S = 10.0
+#: Within this a live event must have come, on a machine that does much else.
+EVENT_WITHIN_S = 30.0
 
 SIGN_UP = "mutation($input: SignUpInput!) { signUp(input: $input) { accepted errors { code } } }"
 SIGN_IN = "mutation($input: SignInInput!) { signIn(input: $input) { session { accessToken expiresAt refreshToken } errors { code } } }"

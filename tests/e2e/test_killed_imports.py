@@ -200,7 +200,7 @@ async def test_a_worker_whose_connection_is_cut_tries_again_itself(
         await rows.make_due(superuser, robin.user_id)  # the wait before the second attempt is tested elsewhere
         return await rows.imports(superuser, robin.user_id) == [("done", 4, 0)]
 
-    await until(is_done)
+    await until(is_done, within_s=30)
     worker.process.terminate()
     said = (await worker.ended()).err
 
