@@ -40,6 +40,8 @@ SYSTEM_USES = (
 
 POOL_SIZE = 10
 POOL_TIMEOUT_S = 5.0
+#: Classes and codes of SQLSTATE: connection exceptions, operator intervention (shutdown, starting up), too many connections.
+UNAVAILABLE_STATES = ("08", "57P0", "53300")
 #: A killed process's events are published by the relay after this long.
 OUTBOX_DELAY_S = 2.0
 OUTBOX_FLUSH_S = 0.2
@@ -255,8 +257,14 @@ class _unavailable:
     def __exit__(self, _kind: Any, error: BaseException | None, _trace: Any) -> None:
         if isinstance(error, PoolTimeout):
             raise PoolExhausted("every connection stayed busy") from error
-        if isinstance(error, OSError) or (isinstance(error, DBAPIError) and error.connection_invalidated):
+        if isinstance(error, OSError) or (isinstance(error, DBAPIError) and _is_lost(error)):
             raise DatabaseUnavailable(type(error).__name__) from error
+
+
+def _is_lost(error: DBAPIError) -> bool:
+    """Whether it tells of the server or the connection rather than of the statement: gone, starting, stopping, or full."""
+    state = getattr(error.orig, "sqlstate", None) or ""
+    return error.connection_invalidated or state.startswith(UNAVAILABLE_STATES)
 
 
 async def _leave_row(session: WriteSession) -> UUID:

@@ -23,6 +23,7 @@ from sqlalchemy import (
     cast,
     func,
     insert,
+    or_,
     select,
     true,
     update,
@@ -242,7 +243,7 @@ async def record_fold(session: WriteSession, folded: Sequence[UUID], changed: Se
     is_changed = budgets.c.id == any_(bindparam("changed", type_=ARRAY(Uuid)))
     statement = (
         update(budgets)
-        .where(owned(budgets), is_one_of(budgets.c.id))
+        .where(owned(budgets), is_one_of(budgets.c.id), or_(is_changed, budgets.c.folded_ledger_version != ledger_version))
         .values(folded_ledger_version=ledger_version, version=budgets.c.version + cast(is_changed, Integer))
         .returning(budgets.c.id, budgets.c.version)
     )
