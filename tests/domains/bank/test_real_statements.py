@@ -1,6 +1,6 @@
 """Real statements, good and broken: each ends in exactly these rows, or in this refusal.
 
-They are not part of the repository. FLORIN_STATEMENTS_DIR names their folder, or it lies beside the repository.
+They are not part of the repository. STATEMENTS_DIR names their folder, or it lies beside the repository.
 """
 
 import os
@@ -16,9 +16,9 @@ from domains.bank.providers.protocol import StatementTransaction
 from tests.domains.bank.statements import parse, signed
 
 BESIDE = Path(__file__).resolve().parents[3].parent / "shared" / "data" / "ofx"
-FOLDER = Path(os.environ.get("FLORIN_STATEMENTS_DIR") or BESIDE)
+FOLDER = Path(os.environ.get("STATEMENTS_DIR") or BESIDE)
 
-pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="FLORIN_STATEMENTS_DIR does not name the folder of real statements")
+pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="STATEMENTS_DIR does not name the folder of real statements")
 
 
 @dataclass(frozen=True)
