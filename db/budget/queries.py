@@ -149,6 +149,7 @@ class Utilization(NamedTuple):
     daily_average: Decimal | None
     projected_end_amount: Decimal | None
     is_exceeded: bool
+    is_current: bool
     ledger_version: int
 
 

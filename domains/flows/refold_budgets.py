@@ -77,7 +77,7 @@ async def _store(session: WriteSession, made: list[Fold], ledger_version: int, t
 
 
 async def _fold(services: Services, viewer: Viewer, today: date) -> tuple[list[Fold], int]:
-    """A fold for each budget that has a current period, and the version of the ledger that its sums were read with."""
+    """A fold for each budget that has begun, and the version of the ledger that its sums were read with."""
     async with services.db.read("budget", viewer) as read:
         definitions = [budgets.Definition(*row) for row in await read.rows(budgets.budgets_to_fold())]
     made = [Fold(each, period) for each in definitions if (period := _period(each, today)) is not None]
@@ -90,7 +90,9 @@ async def _fold(services: Services, viewer: Viewer, today: date) -> tuple[list[F
 
 
 def _period(definition: budgets.Definition, today: date) -> rules.Period | None:
-    return rules.period_containing(definition.period, definition.start_date, definition.end_date, today)
+    """The period that holds today, or the last one of a budget that is over: statements of it may come later than its end."""
+    day = today if definition.end_date is None else min(today, definition.end_date)
+    return rules.period_containing(definition.period, definition.start_date, definition.end_date, day)
 
 
 def _windows(made: list[Fold]) -> dict[str, list[Any]]:

@@ -42,11 +42,11 @@ def _utilization(row: Any, today: date) -> Mapping[str, Any]:
     follows it, what depends on the amount is computed from what is stored.
     """
     day = max(today, row.start_date) if row.end_date is None else min(max(today, row.start_date), row.end_date)
-    if row.period_start is not None and row.period_start <= day < row.period_end:
-        stored: Mapping[str, Any] = row
-        return stored if row.is_settled else {**row, **_figures(row, rules.Period(row.period_start, row.period_end), today)}
     period = rules.period_containing(row.period, row.start_date, row.end_date, day)
     assert period is not None  # noqa: S101 - `day` is between the budget's first and last
+    if row.period_start == period.start and row.period_end == period.end:
+        stored: Mapping[str, Any] = row
+        return stored if row.is_settled else {**row, **_figures(row, period, today)}
     return {**row, **NOTHING, **_figures(row, period, today, spent="0"), "period_start": period.start, "period_end": period.end}
 
 

@@ -100,7 +100,8 @@ def _row(budget: LockedBudget, fold: Fold, ledger_version: int, today: date) -> 
 
 def _is_news(row: Mapping[str, Any], stored: Mapping[UUID, Utilization]) -> bool:
     before = stored.get(row["budget_id"])
-    return before is None or any(getattr(before, name) != row[name] for name in _VISIBLE)
+    # a budget that returns to the periods it had finds their row as it left it, but another one standing for the present
+    return before is None or not before.is_current or any(getattr(before, name) != row[name] for name in _VISIBLE)
 
 
 def _midnight(day: date | None) -> datetime | None:

@@ -186,3 +186,48 @@ async def test_between_a_new_amount_and_its_fold_the_figures_already_agree_with_
 
     assert figures(found) == ("2026-10-01", "2026-11-01", "40.00", "-10.00", 1)
     assert (found["utilization"]["percentageUsed"], found["utilization"]["isExceeded"]) == ("133.33", True)
+
+
+async def test_a_budget_that_is_monthly_again_shows_the_month_and_not_the_week_between(make_client: MakeClient, at: At) -> None:
+    client = at(await make_client(), NOON)
+    await spend(client, (date(2026, 10, 3), "40"), (date(2026, 10, 15), "7"))
+    monthly = (await create(client))["budget"]
+    assert figures((await update(client, monthly["id"], period="WEEKLY"))["budget"])[:3] == ("2026-10-15", "2026-10-22", "7.00")
+
+    again = (await update(client, monthly["id"], period="MONTHLY"))["budget"]
+
+    assert figures(again) == figures(monthly) == ("2026-10-01", "2026-11-01", "47.00", "53.00", 2)
+
+
+async def test_what_is_learnt_of_the_last_period_after_its_end_counts(make_client: MakeClient, at: At) -> None:
+    october = at(await make_client(), NOON)
+    await spend(october, (date(2026, 10, 3), "40"))
+    budget = (await create(october, endDate="2026-11-30"))["budget"]
+    december = at(october, datetime(2026, 12, 5, 12, tzinfo=UTC))
+
+    await spend(december, (date(2026, 11, 20), "25"), (date(2026, 12, 2), "500"))
+
+    assert figures(await one(december, budget["id"])) == ("2026-11-01", "2026-12-01", "25.00", "75.00", 1)
+
+
+async def test_a_budget_of_the_past_shows_what_was_spent_in_its_last_period(make_client: MakeClient, at: At) -> None:
+    client = at(await make_client(), NOON)
+    await spend(client, (date(2026, 7, 3), "11"), (date(2026, 8, 3), "40"))
+
+    budget = (await create(client, startDate="2026-07-01", endDate="2026-08-31"))["budget"]
+
+    assert figures(budget) == ("2026-08-01", "2026-09-01", "40.00", "60.00", 1)
+
+
+async def test_a_week_is_never_shown_as_a_month_while_the_fold_is_on_its_way(make_client: MakeClient, at: At) -> None:
+    client = at(await make_client(), NOON)
+    assert client.viewer is not None
+    await spend(client, (date(2026, 10, 3), "40"), (date(2026, 10, 15), "7"))
+    weekly = (await create(client, period="WEEKLY", startDate="2026-10-01"))["budget"]
+    key = from_global_id(weekly["id"], "Budget")
+    assert key is not None
+
+    async with client.services.db.write("budget", client.viewer) as session:
+        await queries.change_budget(session, key, {"period": "monthly"})
+
+    assert figures(await one(client, weekly["id"]))[:3] == ("2026-10-01", "2026-11-01", "0.00")
