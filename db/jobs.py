@@ -161,7 +161,7 @@ async def add(
     never_tried = and_(jobs.c.state == QUEUED, jobs.c.attempt == 0)
     joined = row.on_conflict_do_update(
         index_elements=[jobs.c.topic, jobs.c.key],
-        index_where=_live(jobs),
+        index_where=is_live(jobs),
         # a job that is backing off keeps its time: a caller's impatience must not burn its attempts
         set_={
             "dirty": True,
@@ -192,7 +192,7 @@ async def add_held(session: "WriteSession", topic: str, *, key: str, lease_s: fl
         lease_token=1,
         leased_until=func.now() + _seconds(lease_s),
     )
-    joined = held.on_conflict_do_update(index_elements=[jobs.c.topic, jobs.c.key], index_where=_live(jobs), set_={"dirty": True})
+    joined = held.on_conflict_do_update(index_elements=[jobs.c.topic, jobs.c.key], index_where=is_live(jobs), set_={"dirty": True})
     row = (await session.execute(joined.returning(jobs))).mappings().one()
     if row["dirty"]:
         return None
@@ -427,7 +427,8 @@ def _due(domains: tuple[str, ...]) -> Any:
     return union_all(*parts).order_by("run_at")
 
 
-def _live(jobs: Table) -> ColumnElement[bool]:
+def is_live(jobs: Table) -> ColumnElement[bool]:
+    """Whether a row still stands for work: waiting, or being done."""
     return jobs.c.state.in_([literal(QUEUED, literal_execute=True), literal(RUNNING, literal_execute=True)])
 
 

@@ -1,8 +1,10 @@
 """Jobs of `bank`: statements on their way in, and uploads that nobody imported."""
 
+from datetime import timedelta
 from uuid import UUID
 
 from db.bank import queries as bank
+from domains.bank import service
 from domains.flows.import_statement import run_import
 from workers.task import HOURLY, Job, task
 
@@ -21,3 +23,18 @@ async def purge_uploads(job: Job) -> None:
         async with job.system() as session:
             if not await bank.purge_uploads(session):
                 return
+
+
+@task("bank.find_abandoned_imports", every=timedelta(minutes=10), domains=("bank",))
+async def find_abandoned_imports(job: Job) -> None:
+    """An import whose job died, after all its attempts or with each of its processes, is ended: somebody waits for it."""
+    async with job.system() as session:
+        await service.request_closing(session)
+        await job.finish(session)
+
+
+@task(service.CLOSE_IMPORT)
+async def close_import(job: Job, import_id: UUID) -> None:
+    async with job.services.db.write("bank", job.viewer) as session:
+        await service.close_import(session, import_id, job.services.clock.now())
+        await job.finish(session)

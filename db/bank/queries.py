@@ -5,18 +5,38 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Numeric, Select, String, Uuid, and_, bindparam, delete, func, insert, literal, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Numeric,
+    Select,
+    String,
+    Table,
+    Uuid,
+    and_,
+    bindparam,
+    cast,
+    delete,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from db.bank.models import PER_USER_ITEMS, SHARED_ITEMS, bank_accounts, bank_connections, statement_imports, uploads
-from db.base import INSTANT
+from db.base import INSTANT, jobs_table
 from db.engines import SystemSession, WriteSession
+from db.jobs import is_live
 from db.statements import Columns, as_arrays, compiled, given_rows, is_one_of, owned, read_columns
 
 QUEUED = "queued"
 RUNNING = "running"
 DONE = "done"
 FAILED = "failed"
+#: Of an import that has not ended.
+WAITING = (QUEUED, RUNNING)
 
 # Reads for clients
 
@@ -89,15 +109,21 @@ async def find_upload(session: WriteSession, upload_id: UUID) -> StoredUpload | 
 
 
 async def delete_upload(session: WriteSession, upload_id: UUID) -> None:
-    await session.run(delete(uploads).where(owned(uploads), uploads.c.id == bindparam("id")), id=upload_id)
+    """Delete the file, unless an import still needs it."""
+    await session.run(delete(uploads).where(owned(uploads), uploads.c.id == bindparam("id"), ~_is_needed()), id=upload_id)
 
 
 async def purge_uploads(session: SystemSession, *, limit: int = 1_000) -> int:
     """Delete uploads past their time, except those an import still needs. Answers how many went."""
-    waiting = select(literal(1)).where(statement_imports.c.upload_id == uploads.c.id, statement_imports.c.status.in_((QUEUED, RUNNING)))
-    old = select(uploads.c.id).where(uploads.c.expires_at < func.now(), ~waiting.exists()).limit(limit)
+    old = select(uploads.c.id).where(uploads.c.expires_at < func.now(), ~_is_needed()).limit(limit)
     gone = await session.execute(delete(uploads).where(uploads.c.id.in_(old)).returning(uploads.c.id))
     return len(gone.all())
+
+
+def _is_needed() -> ColumnElement[bool]:
+    """Whether an import that has not ended is of this upload."""
+    rows = statement_imports
+    return select(literal(1)).where(rows.c.upload_id == uploads.c.id, rows.c.status.in_(WAITING)).exists()
 
 
 # Statement imports
@@ -128,6 +154,25 @@ async def change_import(session: WriteSession, import_id: UUID, values: dict[str
     statement = update(rows).where(owned(rows), rows.c.id == bindparam("at_id"))
     changed = await session.run(statement.values(**values, version=rows.c.version + 1).returning(rows.c.version), at_id=import_id)
     return int(changed.scalar_one())
+
+
+async def list_abandoned_imports(session: SystemSession, topics: Sequence[str], *, limit: int = 1_000) -> list[tuple[UUID, UUID]]:
+    """(id, user_id) of imports that have not ended though no job of these topics works, or will work, on them."""
+    rows, jobs = statement_imports, jobs_table(session.domain)
+    live = select(literal(1)).where(_is_live_job(jobs, topics), jobs.c.key == cast(rows.c.id, String))
+    found = await session.execute(select(rows.c.id, rows.c.user_id).where(rows.c.status.in_(WAITING), ~live.exists()).limit(limit))
+    return [(import_id, user_id) for import_id, user_id in found]
+
+
+async def is_worked_on(session: WriteSession, topic: str, import_id: UUID) -> bool:
+    """Whether a job of this topic works, or will work, on the viewer's import."""
+    jobs = jobs_table(session.domain)
+    live = select(literal(1)).where(owned(jobs), _is_live_job(jobs, [topic]), jobs.c.key == bindparam("import_key"))
+    return (await session.run(live, import_key=str(import_id))).scalar_one_or_none() is not None
+
+
+def _is_live_job(jobs: Table, topics: Sequence[str]) -> ColumnElement[bool]:
+    return and_(jobs.c.topic.in_(topics), is_live(jobs))
 
 
 # Connections and accounts
@@ -165,6 +210,7 @@ _ACCOUNT: dict[str, Any] = {
 }
 _BALANCE: dict[str, Any] = {
     "id": Uuid,
+    "currency": String,
     "current_balance": Numeric,
     "available_balance": Numeric,
     "credit_limit": Numeric,
@@ -186,9 +232,10 @@ async def find_or_add_accounts(session: WriteSession, connection_id: UUID, rows:
 
 
 async def store_balances(session: WriteSession, rows: Sequence[dict[str, Any]]) -> None:
-    """Balances as the bank states them at `balance_updated_at`; one older than what is stored changes nothing."""
+    """Balances as the bank states them at `balance_updated_at`; one that is older than what is stored, or in another currency than
+    the account's, changes nothing."""
     given, accounts = given_rows(_BALANCE), bank_accounts
     is_news = or_(accounts.c.balance_updated_at.is_(None), accounts.c.balance_updated_at <= given.c.balance_updated_at)
-    statement = update(accounts).where(owned(accounts), and_(accounts.c.id == given.c.id, is_news))
-    values = {name: given.c[name] for name in _BALANCE if name != "id"}
+    statement = update(accounts).where(owned(accounts), and_(accounts.c.id == given.c.id, accounts.c.currency == given.c.currency, is_news))
+    values = {name: given.c[name] for name in _BALANCE if name not in ("id", "currency")}
     await session.run(statement.values(values), **as_arrays(rows, _BALANCE))

@@ -8,14 +8,18 @@ from uuid import UUID
 
 from db import idempotency, jobs
 from db.bank import queries
-from db.engines import WriteSession
+from db.engines import SystemSession, WriteSession
 from domains.bank.errors import StatementImportNotFound, UploadNotFound, UploadsWaiting
 from domains.bank.providers.protocol import Statement, StatementAccount
 from domains.core.ids import new_id
 
 IMPORT = "bank.import"
+CLOSE_IMPORT = "bank.close_import"
 IMPORT_MUTATION = "statementImport"
 TOPIC = "statement_import"
+#: What an import whose job died says. Its rows may be in by then.
+GIVEN_UP = "STATEMENT_IMPORT_GIVEN_UP"
+GIVEN_UP_MESSAGE = "The import could not be completed. Import the file again: rows that are in already are recognised."
 UPLOADS_WAITING_AT_MOST = 20
 PER_USER_PROVIDERS = frozenset({"file", "manual"})
 
@@ -119,10 +123,7 @@ async def complete_import(
 ) -> None:
     """Take the balances, drop the file, and say what the import came to."""
     await store_balances(session, accounts, now)
-    if found.upload_id is not None:
-        await queries.delete_upload(session, found.upload_id)
-    values = {"status": queries.DONE, "completed_at": now, **outcome}
-    session.publish(TOPIC, found.id, await queries.change_import(session, found.id, values))
+    await _end_import(session, found, {"status": queries.DONE, "completed_at": now, **outcome})
 
 
 async def store_balances(session: WriteSession, accounts: Sequence[PlacedAccount], now: datetime) -> None:
@@ -133,10 +134,32 @@ async def store_balances(session: WriteSession, accounts: Sequence[PlacedAccount
 
 async def fail_import(session: WriteSession, found: queries.StoredImport, code: str, message: str, now: datetime) -> None:
     """The import ends without an effect; its file goes too."""
+    await _end_import(session, found, {"status": queries.FAILED, "completed_at": now, "error_code": code, "error_message": message})
+
+
+async def request_closing(session: SystemSession) -> int:
+    """Queue the end of every import whose job died: nothing else would ever tell its owner. Answers how many there are."""
+    abandoned = await queries.list_abandoned_imports(session, (IMPORT, CLOSE_IMPORT))
+    for import_id, user_id in abandoned:
+        await jobs.add(session, CLOSE_IMPORT, key=str(import_id), payload={"import_id": str(import_id)}, user_id=user_id)
+    return len(abandoned)
+
+
+async def close_import(session: WriteSession, import_id: UUID, now: datetime) -> None:
+    """End an import that no job will end. Errors: StatementImportNotFound."""
+    found = await queries.lock_import(session, import_id)
+    if found is None:
+        raise StatementImportNotFound
+    if found.status in queries.WAITING and not await queries.is_worked_on(session, IMPORT, import_id):
+        await fail_import(session, found, GIVEN_UP, GIVEN_UP_MESSAGE, now)
+
+
+async def _end_import(session: WriteSession, found: queries.StoredImport, values: dict[str, Any]) -> None:
+    """The values say how it ended. Its file goes, unless another import is of the same."""
+    version = await queries.change_import(session, found.id, values)
     if found.upload_id is not None:
         await queries.delete_upload(session, found.upload_id)
-    values = {"status": queries.FAILED, "completed_at": now, "error_code": code, "error_message": message}
-    session.publish(TOPIC, found.id, await queries.change_import(session, found.id, values))
+    session.publish(TOPIC, found.id, version)
 
 
 def _account_row(account: StatementAccount) -> dict[str, Any]:
@@ -156,6 +179,7 @@ def _balance_row(account: PlacedAccount, now: datetime) -> dict[str, Any]:
     said = account.statement
     return {
         "id": account.account_id,
+        "currency": said.currency,
         "current_balance": said.current_balance,
         "available_balance": said.available_balance,
         "credit_limit": said.credit_limit,

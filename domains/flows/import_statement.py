@@ -21,7 +21,7 @@ from db.bank import queries as bank
 from db.engines import Viewer
 from db.errors import KeyReused, LeaseLost
 from domains.bank import service
-from domains.bank.errors import StatementRejected
+from domains.bank.errors import StatementRejected, UploadNotFound
 from domains.bank.providers.file.options import FileOptions
 from domains.bank.providers.protocol import Statement
 from domains.core.errors import IdempotencyKeyReused
@@ -85,13 +85,12 @@ async def run_import(services: Services, job: Job, import_id: UUID) -> None:
     viewer = job.viewer
     async with services.db.write("bank", viewer) as session:
         found = await service.begin_import(session, import_id)
-        if found.status in (bank.DONE, bank.FAILED) or found.upload_id is None:
+        if found.status not in bank.WAITING:
             await job.finish(session)
             return
     try:
-        filename, data = await open_upload(services, viewer, found.upload_id)
-        statement = await _parse(services, data, filename, FileOptions.from_json(found.options))
-    except StatementRejected as refusal:
+        statement = await _read(services, viewer, found)
+    except (StatementRejected, UploadNotFound) as refusal:
         async with services.db.write("bank", viewer) as session:
             await service.fail_import(session, found, refusal.code, refusal.message, services.clock.now())
             await job.finish(session)
@@ -103,6 +102,14 @@ async def run_import(services: Services, job: Job, import_id: UUID) -> None:
     async with services.db.write("bank", viewer) as session:
         await service.complete_import(session, found, accounts, outcome, services.clock.now())
         await job.finish(session)
+
+
+async def _read(services: Services, viewer: Viewer, found: bank.StoredImport) -> Statement:
+    """Errors: StatementRejected; UploadNotFound."""
+    if found.upload_id is None:
+        raise UploadNotFound
+    filename, data = await open_upload(services, viewer, found.upload_id)
+    return await _parse(services, data, filename, FileOptions.from_json(found.options))
 
 
 async def take_statement(services: Services, viewer: Viewer, statement: Statement, item_id: str | None = None) -> Applied:

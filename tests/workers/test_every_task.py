@@ -79,6 +79,24 @@ async def expired_upload(services: Services, viewer: Viewer) -> JobRef:
     return await ask(services, "bank", "bank.purge_uploads")
 
 
+async def abandoned(services: Services, viewer: Viewer) -> UUID:
+    """An import whose job is dead."""
+    ref = await statement_to_import(services, viewer)
+    await change(services.db, ref.id, "bank", state="dead", finished_at=func.now())
+    return UUID((await row_of(services.db, ref.id, "bank")).key)
+
+
+async def abandoned_import(services: Services, viewer: Viewer) -> JobRef:
+    await abandoned(services, viewer)
+    return await ask(services, "bank", "bank.find_abandoned_imports")
+
+
+async def import_to_close(services: Services, viewer: Viewer) -> JobRef:
+    import_id = str(await abandoned(services, viewer))
+    async with services.db.write("bank", viewer) as session:
+        return JobRef("bank", await jobs.add(session, "bank.close_import", key=import_id, payload={"import_id": import_id}), 0)
+
+
 async def old_rows(services: Services, viewer: Viewer) -> JobRef:
     old = await ask(services, "budget", f"test.{uuid4()}", viewer)
     await change(services.db, old.id, state="done", finished_at=func.now() - timedelta(days=3))
@@ -89,6 +107,8 @@ async def old_rows(services: Services, viewer: Viewer) -> JobRef:
 
 
 SAMPLES: dict[str, Sample] = {
+    "bank.close_import": import_to_close,
+    "bank.find_abandoned_imports": abandoned_import,
     "bank.import": statement_to_import,
     "bank.purge_uploads": expired_upload,
     "budget.refold": budget_to_refold,
