@@ -6,6 +6,7 @@ from calendar import monthrange
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
+from functools import lru_cache
 from typing import Final
 
 from domains.budget.errors import AmountInvalid, LooksInvalid, NameInvalid, PeriodInvalid
@@ -47,6 +48,7 @@ class Figures:
     projected_end: Decimal
 
 
+@lru_cache(maxsize=4_096)  # asked for each budget of each dashboard, and the same all day
 def period_containing(kind: str, starts_on: date, ends_on: date | None, day: date) -> Period | None:
     """The period of a budget that holds the day; None before the first one and after the last day, `ends_on` (inclusive).
 
