@@ -21,6 +21,11 @@ class Row(asyncpg.Record):
             raise AttributeError(name) from None
 
 
+#: What the driver raises, beside the server's own errors, on a connection that is gone or that it lost track of: a server that goes
+#: away between two statements makes it say that another operation is in progress.
+LOST: Final = (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
+
+
 class _NotCheckedOut:
     """The state in which SQLAlchemy prepares a new connection."""
 

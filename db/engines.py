@@ -24,8 +24,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 from sqlalchemy.orm import Session
 
 from db import jobs
-from db.connection import Row, SystemConnection, ViewerConnection, encode_json
-from db.errors import DatabaseUnavailable, NoViewer, PoolExhausted
+from db.connection import LOST, Row, SystemConnection, ViewerConnection, encode_json
+from db.errors import DatabaseUnavailable, NoViewer, PoolExhausted, passing_failure
 from db.live import Event, announce
 from db.read import Read
 from db.redis import RedisConnections
@@ -40,8 +40,6 @@ SYSTEM_USES = (
 
 POOL_SIZE = 10
 POOL_TIMEOUT_S = 5.0
-#: Classes and codes of SQLSTATE: connection exceptions, operator intervention (shutdown, starting up), too many connections.
-UNAVAILABLE_STATES = ("08", "57P0", "53300")
 #: A killed process's events are published by the relay after this long.
 OUTBOX_DELAY_S = 2.0
 OUTBOX_FLUSH_S = 0.2
@@ -249,7 +247,7 @@ def _forget_viewer(connection: Any, _record: Any, _proxy: Any = None) -> None:
 
 
 class _unavailable:
-    """Turn a lost or refused connection into DatabaseUnavailable."""
+    """Turn a lost or refused connection into DatabaseUnavailable, and what others stand in the way of into DatabaseBusy."""
 
     def __enter__(self) -> None:
         return None
@@ -257,14 +255,12 @@ class _unavailable:
     def __exit__(self, _kind: Any, error: BaseException | None, _trace: Any) -> None:
         if isinstance(error, PoolTimeout):
             raise PoolExhausted("every connection stayed busy") from error
-        if isinstance(error, OSError) or (isinstance(error, DBAPIError) and _is_lost(error)):
+        if isinstance(error, LOST):
             raise DatabaseUnavailable(type(error).__name__) from error
-
-
-def _is_lost(error: DBAPIError) -> bool:
-    """Whether it tells of the server or the connection rather than of the statement: gone, starting, stopping, or full."""
-    state = getattr(error.orig, "sqlstate", None) or ""
-    return error.connection_invalidated or state.startswith(UNAVAILABLE_STATES)
+        if isinstance(error, DBAPIError):
+            failure = passing_failure(getattr(error.orig, "sqlstate", None))
+            if failure is not None or error.connection_invalidated:
+                raise (failure or DatabaseUnavailable)(type(error.orig).__name__) from error
 
 
 async def _leave_row(session: WriteSession) -> UUID:

@@ -1,5 +1,7 @@
 """Failures of the data layer that callers tell apart. Everything else is a bug."""
 
+from typing import Final
+
 
 class NoViewer(Exception):
     """A read or write session was asked for without a viewer. Raised before any SQL."""
@@ -11,6 +13,25 @@ class DatabaseUnavailable(Exception):
 
 class PoolExhausted(DatabaseUnavailable):
     """All connections stayed busy for the pool's time-out."""
+
+
+class DatabaseBusy(DatabaseUnavailable):
+    """A lock that was not granted in time, a deadlock, a statement that took too long: rolled back, and the same may succeed now."""
+
+
+#: Classes and codes of SQLSTATE. Of the server or the connection: connection exceptions, out of something (memory, disk, connections),
+#: operator intervention (shutdown, starting up), a transaction that stood idle for too long.
+_UNAVAILABLE: Final = ("08", "53", "57P0", "25P03", "25P04")
+#: Of what others are doing: deadlock, serialization failure, lock not granted, statement time-out.
+_BUSY: Final = ("40", "55P03", "57014")
+
+
+def passing_failure(sqlstate: str | None) -> type[DatabaseUnavailable] | None:
+    """What an error of Postgres means when it tells of the moment rather than of the statement; else None."""
+    state = sqlstate or ""
+    if state.startswith(_BUSY):
+        return DatabaseBusy
+    return DatabaseUnavailable if state.startswith(_UNAVAILABLE) else None
 
 
 class RedisUnavailable(Exception):

@@ -10,11 +10,24 @@ import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.util import greenlet_spawn
 
-from db.connection import Row
-from db.errors import DatabaseUnavailable
+from db.connection import LOST, Row
+from db.errors import DatabaseUnavailable, passing_failure
 from db.statements import Statement
 
 ROLLBACK_WITHIN_S = 2.0
+
+
+class _driver_errors:
+    """Turn what the driver raises when the connection is lost, or when others stand in the way, into our own failures."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _kind: Any, error: BaseException | None, _trace: Any) -> None:
+        if isinstance(error, asyncpg.PostgresError) and (failure := passing_failure(error.sqlstate)) is not None:
+            raise failure(type(error).__name__) from error
+        if isinstance(error, LOST):
+            raise DatabaseUnavailable(type(error).__name__) from error
 
 
 class Read:
@@ -41,20 +54,19 @@ class Read:
         self._connection = self._fairy.driver_connection
         self._connection.viewer_id = self.viewer_id
         try:
-            await self._connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            with _driver_errors():
+                await self._connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         except BaseException:
             await self.abandon()
             raise
 
     async def rows(self, statement: Statement, **values: Any) -> Sequence[Row]:
-        """All rows. Errors: DatabaseUnavailable when the connection is lost."""
+        """All rows. Errors: DatabaseUnavailable when the connection is lost; DatabaseBusy."""
         values["viewer"] = self.viewer_id
         async with self._lock:
             self.statements += 1
-            try:
+            with _driver_errors():
                 return cast(Sequence[Row], await self._connection.fetch(statement.sql, *statement.arguments(values)))
-            except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError) as error:
-                raise DatabaseUnavailable(type(error).__name__) from error
 
     async def row(self, statement: Statement, **values: Any) -> Row | None:
         """The first row, or None."""
@@ -67,9 +79,10 @@ class Read:
         return None if row is None else row[0]
 
     async def close(self) -> None:
-        """End the snapshot and give the connection back."""
+        """End the snapshot and give the connection back. Errors: DatabaseUnavailable."""
         try:
-            await self._connection.execute("COMMIT")
+            with _driver_errors():
+                await self._connection.execute("COMMIT")
         except BaseException:
             await self.abandon()
             raise
@@ -83,7 +96,8 @@ class Read:
         try:
             async with asyncio.timeout(ROLLBACK_WITHIN_S):
                 await self._connection.execute("ROLLBACK")
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+        except (asyncpg.PostgresError, *LOST, TimeoutError):
             self._connection.terminate()
             await greenlet_spawn(self._fairy.invalidate)
-        await greenlet_spawn(self._fairy.close)
+        finally:
+            await greenlet_spawn(self._fairy.close)
