@@ -69,9 +69,12 @@ class Slot:
         self.is_listening = False
 
     def put(self, event: Event) -> None:
-        if event.topic in self._topics:
+        if event.topic not in self._topics:
+            return
+        waiting = self._waiting.get((event.topic, event.id))
+        if waiting is None or waiting.version < event.version:  # a repeated event may come after a newer one
             self._waiting[(event.topic, event.id)] = event
-            self._woken.set()
+        self._woken.set()
 
     def read_anew(self) -> None:
         """Events may have been missed."""

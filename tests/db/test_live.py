@@ -37,6 +37,17 @@ async def test_a_slow_listener_gets_the_latest_version_of_each_thing_once(hub: H
     assert sorted(events, key=lambda event: event.version) == [Event("budget", two, 1), Event("budget", one, 500)]
 
 
+async def test_an_event_that_is_repeated_late_does_not_take_the_place_of_a_newer_one(hub: Hub, redis: RedisConnections) -> None:
+    user, key = uuid4(), uuid4()
+
+    async with hub.subscribe(user, ["budget"]) as slot:
+        await announce(redis, user, [Event("budget", key, 5), Event("budget", key, 4)], wake=False)
+        await asyncio.sleep(0.3)
+        events = await take(slot)
+
+    assert events == [Event("budget", key, 5)]
+
+
 async def test_listeners_of_one_user_share_a_channel_and_others_hear_nothing(hub: Hub, redis: RedisConnections) -> None:
     robin, sam, key = uuid4(), uuid4(), uuid4()
 
