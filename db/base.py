@@ -53,6 +53,8 @@ NAMING: Final = {
 }
 
 MONEY: Final = Numeric(19, 4)
+#: Of many amounts, any of which may be as large as MONEY allows.
+SUM: Final = Numeric(38, 4)
 CONFIDENCE: Final = Numeric(3, 2)
 INSTANT: Final = DateTime(timezone=True)
 CURRENCY: Final = String(3)
@@ -121,6 +123,14 @@ def money_zero() -> Mapped[Decimal]:
 
 def optional_money() -> Mapped[Decimal | None]:
     return mapped_column(MONEY)
+
+
+def sum_zero() -> Mapped[Decimal]:
+    return mapped_column(SUM, server_default=text("0"))
+
+
+def optional_sum() -> Mapped[Decimal | None]:
+    return mapped_column(SUM)
 
 
 def flag(*, default: bool = False) -> Mapped[bool]:

@@ -42,6 +42,8 @@ from db.base import (
     not_negative,
     one_of,
     optional_money,
+    optional_sum,
+    sum_zero,
     table_of,
     updated_at,
     uuid_pk,
@@ -134,16 +136,16 @@ class BudgetUtilization(Base):
     period_start: Mapped[date] = mapped_column(Date)
     period_end: Mapped[date] = mapped_column(Date)
 
-    amount_spent: Mapped[Decimal] = money_zero()
-    amount_pending: Mapped[Decimal] = money_zero()
-    amount_remaining: Mapped[Decimal | None] = optional_money()
+    amount_spent: Mapped[Decimal] = sum_zero()
+    amount_pending: Mapped[Decimal] = sum_zero()
+    amount_remaining: Mapped[Decimal | None] = optional_sum()
     percentage_used: Mapped[Decimal | None] = mapped_column(Numeric, comment="NULL when the budget allows nothing")
     unconverted: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'::jsonb"))
 
     transaction_count: Mapped[int] = counter()
     last_transaction_at: Mapped[datetime | None] = instant()
-    daily_average: Mapped[Decimal | None] = optional_money()
-    projected_end_amount: Mapped[Decimal | None] = optional_money()
+    daily_average: Mapped[Decimal | None] = optional_sum()
+    projected_end_amount: Mapped[Decimal | None] = optional_sum()
 
     is_exceeded: Mapped[bool] = flag()
     is_current: Mapped[bool] = flag(default=True)

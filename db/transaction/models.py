@@ -50,10 +50,10 @@ from db.base import (
     json_object,
     metadata_of,
     money,
-    money_zero,
     not_negative,
     one_of,
     share,
+    sum_zero,
     table_of,
     updated_at,
     uuid_pk,
@@ -225,7 +225,7 @@ class MonthlyCategorySummary(Base):
     category: Mapped[str | None] = mapped_column(CATEGORY, comment="the effective one; NULL: none")
     direction: Mapped[str] = mapped_column(String(10))
     currency: Mapped[str] = mapped_column(CURRENCY)
-    total_amount: Mapped[Decimal] = money_zero()
+    total_amount: Mapped[Decimal] = sum_zero()
     transaction_count: Mapped[int] = mapped_column(Integer)
     avg_amount: Mapped[Decimal] = mapped_column(MONEY, Computed("total_amount / transaction_count", persisted=True))
     is_frozen: Mapped[bool] = flag()
