@@ -9,15 +9,18 @@ from sqlalchemy import func, update
 from db.bank.models import bank_accounts, uploads
 from db.base import jobs_table
 from db.engines import Viewer
+from db.transaction.models import monthly_category_summary
 from domains.bank import service
 from domains.bank.errors import StatementRejected
 from domains.bank.providers.file.options import FileOptions
 from domains.bank.providers.protocol import Statement, StatementAccount
+from domains.budget.service.change_budgets import CreateBudget
 from domains.flows import import_statement as flow
+from domains.flows.change_budgets import create_budget
 from domains.flows.services import Services
 from domains.flows.uploads import store_upload
 from tests.conftest import MakeUser
-from tests.domains.flows.test_import_statement import STATEMENT, claimed, import_row, queued
+from tests.domains.flows.test_import_statement import STATEMENT, TODAY, WHOLE, claimed, csv, import_row, queued, spent
 
 
 async def count_of_uploads(services: Services, viewer: Viewer) -> int:
@@ -105,3 +108,18 @@ async def test_a_balance_in_another_currency_is_never_shown_in_the_accounts(serv
     async with services.db.write("bank", robin) as session:
         row = (await session.execute(bank_accounts.select())).mappings().one()
     assert (row["currency"], row["current_balance"]) == ("EUR", Decimal("100.0000"))
+
+
+async def test_amounts_at_the_bound_add_up_beyond_it(services: Services, make_user: MakeUser) -> None:
+    robin = await make_user()
+    largest = "-999999999999999.99"
+    yearly = CreateBudget("Food", "FOOD_AND_DRINK", Decimal("0.01"), "USD", "yearly", TODAY)
+    budget_id = await create_budget(services, robin, yearly, "key")
+
+    counts = await flow.import_file(services, robin, csv((TODAY, WHOLE, largest), (TODAY, f"{WHOLE} 2", largest)), "a.csv", FileOptions())
+
+    assert counts == {"added": 2, "updated": 0, "unchanged": 0}
+    assert await spent(services, robin, budget_id) == "1999999999999999.9800"
+    async with services.db.write("transaction", robin) as session:
+        month = (await session.execute(monthly_category_summary.select())).mappings().one()
+    assert (month["total_amount"], month["avg_amount"]) == (Decimal("1999999999999999.98"), Decimal("999999999999999.99"))
