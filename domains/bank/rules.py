@@ -90,8 +90,13 @@ def account_id(secret: bytes, *parts: str) -> str:
     Spaces, dashes and letter case do not count. `secret` belongs to the installation: an account number has too few digits to
     be hidden by a hash alone. The same secret and parts give the same id for ever.
     """
-    message = "\x1f".join(re.sub(r"[\s.\-/]", "", unicodedata.normalize("NFKC", part)).casefold() for part in parts)
+    message = "\x1f".join(map(bare_number, parts))
     return hmac.new(secret, message.encode(), hashlib.sha256).hexdigest()
+
+
+def bare_number(text: str) -> str:
+    """What tells accounts apart in a number: "DE12 3456" and "de12-3456" are one."""
+    return re.sub(r"[\s.\-/]", "", unicodedata.normalize("NFKC", text)).casefold()
 
 
 def account_mask(number: str) -> str | None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
+from domains.bank import rules
 from domains.bank.errors import StatementRejected
 from domains.bank.providers.file.csv_account import AccountIdentity, currency_above, identity_of, number_above
 from domains.bank.providers.file.csv_amounts import Amounts, decide_separator
@@ -169,6 +170,7 @@ def _accounts(rows: Rows, columns: Columns, reader: RowReader, number: str | Non
     """Rows by account number (None where the file says none), and how many moved no money."""
     place = columns.first("account")
     accounts: dict[str | None, _Held] = {} if place is not None and rows else {number: _Held()}
+    spelled: dict[str, str] = {}  # bare number -> as the file spelled it first
     left_out = 0
     for line, row in rows:
         if not reader.is_booked(row):
@@ -181,6 +183,9 @@ def _accounts(rows: Rows, columns: Columns, reader: RowReader, number: str | Non
             if not number:
                 raise StatementRejected("This row does not say which account it is of.", line=line)
         held = accounts.get(number)
+        if held is None and number:
+            number = spelled.setdefault(rules.bare_number(number), number)
+            held = accounts.get(number)
         if held is None:
             held = accounts[number] = _Held()
             if len(accounts) > MAX_ACCOUNTS:

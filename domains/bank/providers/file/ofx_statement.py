@@ -180,7 +180,7 @@ class _Reading:
             raise StatementRejected("An account here has no number (<ACCTID> is missing or empty).", line=self.values.line(named))
         bank = named.value("BANKID") or named.value("BROKERID") or ""
         kind = {"CCACCTFROM": "CREDITCARD", "INVACCTFROM": "INVESTMENT"}.get(named.tag) or (named.value("ACCTTYPE") or "").upper()
-        key = (bank, number, kind)
+        key = (rules.bare_number(bank), rules.bare_number(number), rules.bare_number(kind))
         if key not in self.accounts:
             if len(self.accounts) >= MAX_ACCOUNTS:
                 raise StatementRejected(f"The file holds more than {MAX_ACCOUNTS} accounts.", line=self.values.line(named))
