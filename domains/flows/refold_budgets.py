@@ -4,6 +4,7 @@ A fold: whatever caused it, and however often it runs, it ends in what the trans
 read with the sums keeps an older fold from overwriting a newer one.
 """
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from datetime import date
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from db import jobs
 from db.budget import queries as budgets
 from db.engines import SystemSession, Viewer, WriteSession
-from db.errors import LeaseLost
+from db.errors import DatabaseUnavailable, LeaseLost
 from db.transaction.queries import folds
 from db.user import queries as users
 from domains.budget import rules
@@ -36,7 +37,10 @@ async def run_refold(services: Services, job: Job) -> None:
 
 
 async def refold_held(services: Services, viewer: Viewer, held: jobs.Claim | None) -> None:
-    """Fold at once for a change that was just committed. `held` is the job it left; without one, another run follows ours anyway."""
+    """Fold at once for a change that was just committed. `held` is the job it left; without one, another run follows ours anyway.
+
+    Errors: TryAgain, DatabaseUnavailable: the change stands, and a worker folds it.
+    """
     if held is None:
         await _refold(services, viewer, None)
         return
@@ -53,6 +57,10 @@ async def refold_held(services: Services, viewer: Viewer, held: jobs.Claim | Non
                 await finish(session)
     except LeaseLost:
         return  # a worker took over and folds the same
+    except (TryAgain, DatabaseUnavailable):
+        with contextlib.suppress(DatabaseUnavailable):
+            await jobs.release(services.db, held)  # or a worker would wait for the end of the lease
+        raise
 
 
 async def _refold(services: Services, viewer: Viewer, finish: Finish | None) -> None:

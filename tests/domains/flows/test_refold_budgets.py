@@ -9,8 +9,10 @@ from uuid import UUID
 import pytest
 
 from db import jobs
+from db.base import jobs_table
 from db.budget import queries as budgets
 from db.engines import Viewer
+from db.errors import DatabaseBusy
 from db.live import Event
 from domains.budget.errors import AmountInvalid, BudgetLimitReached, BudgetNotFound, CategoryNotBudgetable
 from domains.budget.service import change_budgets as service
@@ -239,3 +241,25 @@ async def test_there_is_a_limit_to_how_many_budgets_one_has(
 
     assert sum(isinstance(each, UUID) for each in made) == 3
     assert sum(isinstance(each, BudgetLimitReached) for each in made) == 3
+
+
+async def test_a_fold_that_finds_the_database_busy_is_left_to_a_worker_at_once(
+    services: Services, make_user: MakeUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from domains.flows import refold_budgets
+
+    robin = await make_user()
+
+    async def busy(*_: Any) -> None:
+        raise DatabaseBusy("LockNotAvailableError")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(refold_budgets, "_refold", busy)
+        with pytest.raises(DatabaseBusy):
+            await create_budget(services, robin, command(), "key")
+    table = jobs_table("budget")
+    async with services.db.write("budget", robin) as session:
+        left = (await session.execute(table.select().where(table.c.topic == service.REFOLD))).mappings().one()
+
+    assert (left["state"], left["attempt"], left["leased_until"]) == ("queued", 0, None)
+    assert await create_budget(services, robin, command(), "key")
