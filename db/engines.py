@@ -25,7 +25,7 @@ from sqlalchemy.orm import Session
 
 from db import jobs
 from db.connection import LOST, Row, SystemConnection, ViewerConnection, encode_json
-from db.errors import DatabaseUnavailable, NoViewer, PoolExhausted, passing_failure
+from db.errors import DatabaseBusy, DatabaseUnavailable, NoViewer, PoolExhausted, passing_failure
 from db.live import Event, announce
 from db.read import Read
 from db.redis import RedisConnections
@@ -40,6 +40,8 @@ SYSTEM_USES = (
 
 POOL_SIZE = 10
 POOL_TIMEOUT_S = 5.0
+#: One user's writers wait for each other in Postgres, each on a connection: together they hold at most one in so many.
+WRITERS_SHARE = 3
 #: A killed process's events are published by the relay after this long.
 OUTBOX_DELAY_S = 2.0
 OUTBOX_FLUSH_S = 0.2
@@ -136,6 +138,7 @@ class Db:
         self._now = now or (lambda: datetime.now(UTC))
         self._engines: dict[tuple[str, bool], AsyncEngine] = {}
         self._outbox = _Outbox(self)
+        self._turns = _Turns(max(1, pool_size // WRITERS_SHARE))
 
     async def close(self) -> None:
         await self._outbox.close()
@@ -169,13 +172,16 @@ class Db:
 
     @asynccontextmanager
     async def write(self, domain: str, viewer: Viewer | None) -> AsyncIterator[WriteSession]:
-        """One transaction on the viewer's behalf, committed on success. Errors: NoViewer, DatabaseUnavailable."""
+        """One transaction on the viewer's behalf, committed on success. Never inside another one of theirs: it takes a turn.
+
+        Errors: NoViewer, DatabaseUnavailable, DatabaseBusy.
+        """
         if viewer is None:
             raise NoViewer
         engine = self._engine(self.dsns.of(domain, "app"), viewers=True)
         session = WriteSession(engine, domain=domain, viewer=viewer, expire_on_commit=False, autoflush=False)
         outbox_id: UUID | None = None
-        async with self._transaction(session):
+        async with self._turns.take(viewer.user_id), self._transaction(session):
             yield session
             if session.events:
                 outbox_id = await _leave_row(session)
@@ -209,6 +215,42 @@ class Db:
         if engine is None:
             engine = self._engines[(dsn, viewers)] = _make_engine(dsn, viewers=viewers, size=self._pool_size)
         return engine
+
+
+class _Turns:
+    """Lets a user write in as many transactions at once, in one process; further ones wait without a connection."""
+
+    def __init__(self, at_once: int) -> None:
+        self._at_once = at_once
+        self._writers: dict[UUID, _Writers] = {}
+
+    @asynccontextmanager
+    async def take(self, user_id: UUID) -> AsyncIterator[None]:
+        """Errors: DatabaseBusy, after waiting as long as for a connection."""
+        writers = self._writers.get(user_id) or self._writers.setdefault(user_id, _Writers(asyncio.Semaphore(self._at_once)))
+        writers.count += 1
+        try:
+            try:
+                async with asyncio.timeout(POOL_TIMEOUT_S):
+                    await writers.turn.acquire()
+            except TimeoutError as error:
+                raise DatabaseBusy("this user's other transactions did not end in time") from error
+            try:
+                yield
+            finally:
+                writers.turn.release()
+        finally:
+            writers.count -= 1
+            if not writers.count:
+                del self._writers[user_id]
+
+
+@dataclass(slots=True)
+class _Writers:
+    """A user's transactions, those that wait included."""
+
+    turn: asyncio.Semaphore
+    count: int = 0
 
 
 def _make_engine(dsn: str, *, viewers: bool, size: int) -> AsyncEngine:

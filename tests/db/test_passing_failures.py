@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select, text, update
 
 from app.embedded import Embedded
-from db.engines import Db, WriteSession
+from db.engines import Db, Dsns, WriteSession
 from db.errors import DatabaseBusy, DatabaseUnavailable
 from db.statements import Statement
 from db.user import queries as users
@@ -91,3 +91,28 @@ async def test_a_connection_that_ends_in_a_session_is_unavailable(db: Db, make_u
 
     async with db.read("user", robin) as read:
         assert await read.value(users.timezone()) == "UTC"
+
+
+async def test_writers_of_one_user_that_wait_for_each_other_leave_connections_to_others(
+    dsns: Dsns, make_user: MakeUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("db.engines.POOL_TIMEOUT_S", 0.3)
+    robin, sam = await make_user(), await make_user()
+    database = Db(dsns, None, pool_size=3)
+
+    async def write(name: str) -> None:
+        async with database.write("user", robin) as session:
+            await rename(session, name)
+
+    async with database.write("user", robin) as first:
+        await rename(first, "First")
+        waiting = [asyncio.create_task(write(f"Waiting {number}")) for number in range(5)]
+        await asyncio.sleep(0.05)
+        async with asyncio.timeout(0.2), database.write("user", sam) as other:
+            await rename(other, "Sam")
+        outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+    await write("Last")
+
+    assert {type(outcome) for outcome in outcomes} == {DatabaseBusy}
+    assert database._turns._writers == {}
+    await database.close()
