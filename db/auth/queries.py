@@ -27,17 +27,21 @@ return {session[1], session[2], session[3], session[4], redis.call('PTTL', KEYS[
 """
 )
 
+#: KEYS[1] the session, KEYS[2] the user's sessions by when they end: those that have ended are dropped, or it would only ever grow.
 _OPEN = """
 redis.call('HSET', KEYS[1], 'user_id', ARGV[1], 'timezone', ARGV[2], 'currency', ARGV[3], 'locale', ARGV[4], 'created_at', ARGV[5])
 redis.call('PEXPIRE', KEYS[1], ARGV[6])
-redis.call('SADD', KEYS[2], KEYS[1])
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
+redis.call('ZADD', KEYS[2], now + tonumber(ARGV[6]), KEYS[1])
 if redis.call('PTTL', KEYS[2]) < tonumber(ARGV[6]) then redis.call('PEXPIRE', KEYS[2], ARGV[6]) end
 """
 
 _END = """
 local user = redis.call('HGET', KEYS[1], 'user_id')
 if not user then return 0 end
-redis.call('SREM', 'sessions:' .. user, KEYS[1])
+redis.call('ZREM', 'sessions-of:' .. user, KEYS[1])
 return redis.call('DEL', KEYS[1])
 """
 
@@ -62,7 +66,7 @@ async def open_session(redis: RedisConnections, user_id: UUID, settings: tuple[s
     """A new bearer token for the user, with their (time zone, currency, locale). Errors: RedisUnavailable."""
     token = secrets.token_urlsafe(TOKEN_BYTES)
     script = redis.script(_OPEN)
-    keys = [_key(token), f"sessions:{user_id}"]
+    keys = [_key(token), f"sessions-of:{user_id}"]
     await answer(script(keys=keys, args=[str(user_id), *settings, at.isoformat(), ttl_s * 1000]))
     return token
 

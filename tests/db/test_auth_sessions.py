@@ -54,6 +54,19 @@ async def test_an_ended_and_an_expired_session_open_nothing(redis: RedisConnecti
     assert await sessions.authenticate(redis, expired, BUCKET, 1) is None
 
 
+async def test_the_list_of_a_users_sessions_does_not_grow_with_those_that_have_ended(redis: RedisConnections) -> None:
+    user_id = uuid4()
+    lasting = await sessions.open_session(redis, user_id, SETTINGS, at=datetime.now(UTC), ttl_s=60)
+    for _ in range(3):
+        await sessions.open_session(redis, user_id, SETTINGS, at=datetime.now(UTC), ttl_s=1)
+    await asyncio.sleep(1.1)
+
+    ended = await sessions.open_session(redis, user_id, SETTINGS, at=datetime.now(UTC), ttl_s=60)
+    await sessions.end_session(redis, ended)
+
+    assert await redis.client.zrange(f"sessions-of:{user_id}", 0, -1) == [f"session:{sessions.hash_token(lasting)}".encode()]
+
+
 async def test_redis_holds_no_token(redis: RedisConnections) -> None:
     token, _ = await open_session(redis)
 
