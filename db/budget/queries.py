@@ -23,6 +23,7 @@ from sqlalchemy import (
     cast,
     func,
     insert,
+    literal,
     or_,
     select,
     true,
@@ -31,9 +32,10 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from db.base import INSTANT
+from db.base import INSTANT, jobs_table
 from db.budget.models import budget_utilization, budgets, savings_goals
-from db.engines import WriteSession
+from db.engines import SystemSession, WriteSession
+from db.jobs import is_live
 from db.statements import Columns, as_arrays, compiled, given_rows, is_one_of, leaf, owned, read_columns
 
 # Reads for clients
@@ -100,6 +102,23 @@ def budgets_ever() -> Select[Any]:
 def budgets_to_fold() -> Select[Any]:
     """The definitions that decide what is summed for each live budget: (id, category, period, start_date, end_date, currency)."""
     return select(*(budgets.c[name] for name in Definition._fields)).where(_live(budgets)).order_by(budgets.c.id)
+
+
+# Upkeep
+
+
+async def list_users_between_periods(session: SystemSession, day: date, topic: str, *, limit: int = 1_000) -> list[UUID]:
+    """Whose budgets have, by this day, no stored period that holds it though there is one: it began, and nobody has folded since.
+
+    Those for whom a job of this topic waits or runs are left out.
+    """
+    used, jobs = budget_utilization.c, jobs_table(session.domain)
+    begun = and_(used.budget_id.is_(None), budgets.c.start_date <= day)
+    rolled = and_(used.period_end <= day, or_(budgets.c.end_date.is_(None), budgets.c.end_date >= used.period_end))
+    asked = select(literal(1)).where(jobs.c.topic == topic, jobs.c.key == cast(budgets.c.user_id, String), is_live(jobs)).exists()
+    current = budgets.outerjoin(budget_utilization, and_(used.budget_id == budgets.c.id, used.is_current))
+    statement = select(budgets.c.user_id).distinct().select_from(current).where(budgets.c.deleted_at.is_(None), or_(begun, rolled), ~asked)
+    return list((await session.execute(statement.limit(limit))).scalars())
 
 
 # Changes

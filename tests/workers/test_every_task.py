@@ -11,11 +11,12 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import func, insert, text
+from sqlalchemy import delete, func, insert, text
 
 from app.embedded import Embedded
 from db import jobs
 from db.base import applied_jobs_table
+from db.budget.models import budget_utilization
 from db.engines import Db, Dsns, Viewer
 from db.jobs import JobRef
 from domains.bank.providers.file.options import FileOptions
@@ -69,6 +70,13 @@ async def budget_to_refold(services: Services, viewer: Viewer) -> JobRef:
     return await ask(services, "budget", "budget.refold", viewer)
 
 
+async def budget_between_periods(services: Services, viewer: Viewer) -> JobRef:
+    await food_budget(services, viewer)
+    async with services.db.write("budget", viewer) as session:
+        await session.execute(delete(budget_utilization))
+    return await ask(services, "budget", "budget.roll_over")
+
+
 async def partitions(services: Services, viewer: Viewer) -> JobRef:
     return await ask(services, "transaction", "transaction.ensure_partitions")
 
@@ -112,6 +120,7 @@ SAMPLES: dict[str, Sample] = {
     "bank.import": statement_to_import,
     "bank.purge_uploads": expired_upload,
     "budget.refold": budget_to_refold,
+    "budget.roll_over": budget_between_periods,
     "transaction.ensure_partitions": partitions,
     "upkeep.purge": old_rows,
 }

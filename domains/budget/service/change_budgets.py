@@ -8,7 +8,7 @@ from uuid import UUID
 
 from db import idempotency, jobs
 from db.budget import queries
-from db.engines import WriteSession
+from db.engines import SystemSession, WriteSession
 from domains.budget import rules
 from domains.budget.errors import AmountInvalid, BudgetLimitReached, BudgetNotFound, PeriodInvalid
 from domains.budget.service.apply_fold import TOPIC
@@ -101,6 +101,17 @@ async def delete_budget(session: WriteSession, budget_id: UUID) -> None:
         raise BudgetNotFound(field="id")
     version = await queries.delete_budget(session, budget_id)
     session.publish(TOPIC, budget_id, version)
+
+
+async def request_roll_over(session: SystemSession, day: date) -> int:
+    """Queue a fold for everybody with a budget whose next period has begun by this day, wherever they live; answers how many.
+
+    What the bank dated ahead is there already, and counts from the period's first day on.
+    """
+    users = await queries.list_users_between_periods(session, day, REFOLD)
+    for user_id in users:
+        await jobs.add(session, REFOLD, key=str(user_id), user_id=user_id)
+    return len(users)
 
 
 def _checked(command: CreateBudget) -> dict[str, Any]:

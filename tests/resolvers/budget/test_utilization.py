@@ -8,10 +8,13 @@ from typing import Any
 
 import pytest
 
+from db.base import jobs_table
 from db.budget import queries
 from db.engines import Db, Dsns
 from db.redis import RedisConnections
+from domains.budget.service.change_budgets import REFOLD, request_roll_over
 from domains.core.clock import FixedClock
+from domains.flows.refold_budgets import refold_held
 from domains.flows.services import Services
 from resolvers.ids import from_global_id
 from tests.resolvers.api import Client, gid
@@ -231,3 +234,23 @@ async def test_a_week_is_never_shown_as_a_month_while_the_fold_is_on_its_way(mak
         await queries.change_budget(session, key, {"period": "monthly"})
 
     assert figures(await one(client, weekly["id"]))[:3] == ("2026-10-01", "2026-11-01", "0.00")
+
+
+async def test_what_is_dated_ahead_counts_when_its_period_begins(make_client: MakeClient, at: At) -> None:
+    october = at(await make_client(timezone="Pacific/Auckland"), NOON)
+    assert october.viewer is not None
+    await spend(october, (date(2026, 10, 3), "40"), (date(2026, 11, 1), "25"), (date(2026, 12, 1), "3"))
+    running, future = (await create(october))["budget"], (await create(october, startDate="2026-11-01"))["budget"]
+    november = at(october, datetime(2026, 10, 31, 11, 30, tzinfo=UTC))
+
+    async with november.services.db.system("budget") as session:
+        assert await request_roll_over(session, date(2026, 11, 1)) >= 1
+        jobs = jobs_table("budget")
+        asked = await session.execute(jobs.select().where(jobs.c.topic == REFOLD, jobs.c.key == str(october.viewer.user_id)))
+        assert [row.user_id for row in asked if row.state == "queued"] == [october.viewer.user_id]
+    await refold_held(november.services, october.viewer, None)
+
+    for budget in (running, future):
+        assert figures(await one(november, budget["id"])) == ("2026-11-01", "2026-12-01", "25.00", "75.00", 1)
+    async with november.services.db.system("budget") as session:
+        assert october.viewer.user_id not in await queries.list_users_between_periods(session, date(2026, 11, 1), "no topic")
