@@ -45,11 +45,17 @@ async def request_import(services: Services, viewer: Viewer, upload_id: UUID, op
     """
     options = _in_currency(options, viewer)
     try:
-        async with services.db.write("bank", viewer) as session:
-            before = await service.find_import_of(session, idempotency_key, upload_id, options.to_json())
+        before = await _begun(services, viewer, upload_id, options, idempotency_key)
         if before is not None:
             return before
-        filename, data = await open_upload(services, viewer, upload_id)
+        try:
+            filename, data = await open_upload(services, viewer, upload_id)
+        except UploadNotFound:
+            # the first call with this key may have been answered, and its import have ended, since we looked
+            before = await _begun(services, viewer, upload_id, options, idempotency_key)
+            if before is None:
+                raise
+            return before
         try:
             await _parse(services, data, filename, options)
         except StatementRejected:
@@ -60,6 +66,12 @@ async def request_import(services: Services, viewer: Viewer, upload_id: UUID, op
             return import_id
     except KeyReused as error:
         raise IdempotencyKeyReused(field="idempotencyKey") from error
+
+
+async def _begun(services: Services, viewer: Viewer, upload_id: UUID, options: FileOptions, idempotency_key: str) -> UUID | None:
+    """The import that an earlier call with this key began. Errors: KeyReused."""
+    async with services.db.write("bank", viewer) as session:
+        return await service.find_import_of(session, idempotency_key, upload_id, options.to_json())
 
 
 async def import_file(services: Services, viewer: Viewer, data: bytes, filename: str, options: FileOptions) -> dict[str, int]:

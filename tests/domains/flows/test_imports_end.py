@@ -2,6 +2,8 @@
 
 from datetime import date
 from decimal import Decimal
+from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import func, update
@@ -18,7 +20,7 @@ from domains.budget.service.change_budgets import CreateBudget
 from domains.flows import import_statement as flow
 from domains.flows.change_budgets import create_budget
 from domains.flows.services import Services
-from domains.flows.uploads import store_upload
+from domains.flows.uploads import open_upload, store_upload
 from tests.conftest import MakeUser
 from tests.domains.flows.test_import_statement import STATEMENT, TODAY, WHOLE, claimed, csv, import_row, queued, spent
 
@@ -123,3 +125,23 @@ async def test_amounts_at_the_bound_add_up_beyond_it(services: Services, make_us
     async with services.db.write("transaction", robin) as session:
         month = (await session.execute(monthly_category_summary.select())).mappings().one()
     assert (month["total_amount"], month["avg_amount"]) == (Decimal("1999999999999999.98"), Decimal("999999999999999.99"))
+
+
+async def test_a_retry_that_is_overtaken_by_the_whole_import_answers_the_same(
+    services: Services, make_user: MakeUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    robin = await make_user()
+    upload_id = await store_upload(services, robin, STATEMENT, "august.csv", None)
+    first: list[UUID] = []
+
+    async def overtaken(*args: Any) -> tuple[str, bytes]:
+        patch.undo()
+        first.append(await flow.request_import(services, robin, upload_id, FileOptions(), "key"))
+        await flow.run_import(services, await claimed(services, robin, first[0]), first[0])
+        return await open_upload(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(flow, "open_upload", overtaken)
+        retried = await flow.request_import(services, robin, upload_id, FileOptions(), "key")
+
+    assert [retried] == first
