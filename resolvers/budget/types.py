@@ -38,7 +38,7 @@ class BudgetUtilization:
     """What has been used of a budget in its current period: the one that holds today in the owner's time zone.
 
     Spending is what went out less what came back, posted, in the budget's category and its children; transfers and duplicates do not
-    count. Before a budget begins this is its first period with nothing spent; after its end the last one, as it was when it ended.
+    count. Before a budget begins this is its first period with nothing spent; after its end the last one.
     """
 
     period_start = column(date, description="The first day of the period.")
