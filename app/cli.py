@@ -100,16 +100,28 @@ def seed(data: Data = DATA) -> None:
 def import_(
     file: Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, readable=True, help="OFX, QFX or CSV.")],
     email: Annotated[str, typer.Option("--email", help="Whose statement it is.")],
+    option: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--option",
+            "-o",
+            metavar="NAME=VALUE",
+            help="How to read it where it does not say so itself, as often as needed: currency, account_id, account_name, account_type, "
+            "invert_amounts; for CSV also delimiter, encoding, date_order (DMY, MDY, YMD), decimal_separator, "
+            "and columns.ROLE=HEADER or its number, such as columns.date=Booked.",
+        ),
+    ] = None,
     data: Data = DATA,
 ) -> None:
     """Import a bank's statement. Importing it again adds nothing."""
-    from app.operator import import_file
+    from app.operator import import_file, read_options
     from app.place import open_place
 
+    options = read_options(option or [])
     with Steps(2) as steps, open_place(data, steps.note) as place:
         _prepare(place, steps)
         steps.step(f"importing {file.name}")
-        outcome = asyncio.run(import_file(place.settings, file, email))
+        outcome = asyncio.run(import_file(place.settings, file, email, options))
     say(outcome)
 
 

@@ -1,6 +1,8 @@
 """What an operator does for a user from the machine itself: the same flows as over the API, no password asked."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Final
 
 from app.errors import OperatorError
 from app.settings import Settings
@@ -9,12 +11,15 @@ from db.engines import Viewer
 from db.errors import LeaseLost
 from db.user.queries import ACTIVE, find_account
 from domains.auth.errors import SignInFailed
+from domains.bank.errors import StatementOptionsInvalid
 from domains.bank.providers.file.options import FileOptions
 from domains.core.errors import AppError, TryAgain
 from domains.flows import import_statement
 from domains.flows.services import Services
 from domains.flows.sign_in import open_session_for
 from domains.user.rules import find_email
+
+AS_IT_SAYS: Final = FileOptions()
 
 
 async def make_demo(settings: Settings) -> None:
@@ -34,7 +39,25 @@ async def open_session(settings: Settings, email: str) -> str:
             raise OperatorError(error.message) from error
 
 
-async def import_file(settings: Settings, file: Path, email: str) -> str:
+def read_options(given: Sequence[str]) -> FileOptions:
+    """What an operator says of a file, as `name=value` each; `columns.role=header` names a column. Errors: OperatorError."""
+    said: dict[str, Any] = {}
+    for each in given:
+        name, equals, value = each.partition("=")
+        if not equals or not name:
+            raise OperatorError(f"An option is written NAME=VALUE, which {each!r} is not.")
+        place, _, role = name.partition(".")
+        if role:
+            said.setdefault(place, {})[role] = int(value) if value.isdecimal() else value
+        else:
+            said[name] = value.lower() == "true" if name == "invert_amounts" else value
+    try:
+        return FileOptions.from_json(said)
+    except StatementOptionsInvalid as error:
+        raise OperatorError(f"Option {error.field}: {error.message}") from error
+
+
+async def import_file(settings: Settings, file: Path, email: str, options: FileOptions = AS_IT_SAYS) -> str:
     """Import a statement and tell what it changed; the user's listeners hear of it wherever they are connected.
 
     Errors: OperatorError, with the line and the reason when the file is refused: then nothing of it stays.
@@ -43,7 +66,7 @@ async def import_file(settings: Settings, file: Path, email: str) -> str:
     async with open_services(settings) as services:
         viewer = await _find_viewer(services, email)
         try:
-            outcome = await import_statement.import_file(services, viewer, content, file.name, FileOptions())
+            outcome = await import_statement.import_file(services, viewer, content, file.name, options)
         except AppError as error:
             raise OperatorError(f"{file.name}: {error.message}") from error
         except TryAgain as error:

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from app.errors import OperatorError
-from app.operator import import_file, open_session
+from app.operator import import_file, open_session, read_options
 from app.settings import Settings
 from db.auth.queries import authenticate
 from db.redis import RedisConnections
@@ -100,3 +100,30 @@ async def test_a_token_signs_in_as_its_user(settings: Settings, services: Servic
 async def test_a_token_for_nobody_is_refused(settings: Settings) -> None:
     with pytest.raises(OperatorError, match=r"^No active account has this address\.$"):
         await open_session(settings, "nobody@example.com")
+
+
+async def test_an_operator_says_what_a_file_does_not(settings: Settings, make_user: MakeUser, tmp_path: Path) -> None:
+    viewer = await make_user()
+    file = tmp_path / "german.csv"
+    file.write_text("Wann;Wofuer;Wieviel\n03.04.2026;Kaffee;-4,50\n")
+    email = f"{viewer.user_id}@example.com"
+    said = [
+        "columns.date=Wann",
+        "columns.description=Wofuer",
+        "columns.amount=Wieviel",
+        "date_order=DMY",
+        "decimal_separator=,",
+        "currency=EUR",
+    ]
+
+    assert await import_file(settings, file, email, read_options(said)) == "added 1, updated 0, unchanged 0"
+    with pytest.raises(OperatorError):
+        await import_file(settings, file, email)
+
+
+@pytest.mark.parametrize(
+    "said", ["date_order", "=DMY", "date_order=XYZ", "nonsense=1", "columns.nonsense=1", "columns.date=0", "columns=1"]
+)
+def test_an_option_that_cannot_be_meant_is_refused(said: str) -> None:
+    with pytest.raises(OperatorError):
+        read_options([said])
