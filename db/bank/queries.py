@@ -192,10 +192,12 @@ async def find_or_add_connection(session: WriteSession, values: dict[str, Any], 
     return connection_id
 
 
-async def record_sync(session: WriteSession, connection_id: UUID, at: datetime) -> None:
-    rows = bank_connections
+async def record_sync(session: WriteSession, account_ids: Sequence[UUID], at: datetime) -> None:
+    """Note that all was fetched for the connections of these accounts."""
+    rows, accounts = bank_connections, bank_accounts
+    reached = select(accounts.c.connection_id).where(owned(accounts), is_one_of(accounts.c.id))
     values = {"last_sync_at": at, "last_sync_status": "success", "last_successful_sync_at": at}
-    await session.run(update(rows).where(owned(rows), rows.c.id == bindparam("at_id")).values(values), at_id=connection_id)
+    await session.run(update(rows).where(owned(rows), rows.c.id.in_(reached)).values(values), keys=list(account_ids))
 
 
 _ACCOUNT: dict[str, Any] = {

@@ -34,11 +34,6 @@ class UploadNotFound(AppError):
     default_message = "There is no such upload. Send the file again."
 
 
-class UploadTooLarge(AppError):
-    code = "UPLOAD_TOO_LARGE"
-    default_message = "A statement file may have 10 MiB at most. Export a shorter period."
-
-
 class UploadsWaiting(AppError):
     code = "UPLOADS_WAITING"
     default_message = "Too many uploaded files wait to be imported. Import them, or wait a day until they expire."

@@ -122,12 +122,13 @@ async def complete_import(
     session: WriteSession, found: queries.StoredImport, accounts: Sequence[PlacedAccount], outcome: dict[str, int], now: datetime
 ) -> None:
     """Take the balances, drop the file, and say what the import came to."""
-    await store_balances(session, accounts, now)
+    await record_statement(session, accounts, now)
     await _end_import(session, found, {"status": queries.DONE, "completed_at": now, **outcome})
 
 
-async def store_balances(session: WriteSession, accounts: Sequence[PlacedAccount], now: datetime) -> None:
-    """Take what the bank says the accounts hold."""
+async def record_statement(session: WriteSession, accounts: Sequence[PlacedAccount], now: datetime) -> None:
+    """Take what the bank says the accounts hold, and note that their connections were heard from."""
+    await queries.record_sync(session, [account.account_id for account in accounts], now)
     said = [account for account in accounts if account.statement.current_balance is not None]
     await queries.store_balances(session, [_balance_row(account, now) for account in said])
 

@@ -133,7 +133,7 @@ async def take_statement(services: Services, viewer: Viewer, statement: Statemen
         applied = await apply_batch(session, _batches(statement.provider, accounts), merchants)
     await refold_held(services, viewer, applied.refold)
     async with services.db.write("bank", viewer) as session:
-        await service.store_balances(session, accounts, services.clock.now())
+        await service.record_statement(session, accounts, services.clock.now())
     return applied
 
 

@@ -116,6 +116,19 @@ async def test_rows_get_a_clean_merchant_and_a_category(services: Services, make
     assert (row["direction"], row["amount"], row["currency"]) == ("debit", Decimal("4.5000"), "USD")
 
 
+async def test_an_import_says_when_its_connection_was_last_heard_from(services: Services, make_user: MakeUser) -> None:
+    robin = await make_user()
+    before = services.clock.now()
+
+    await flow.import_file(services, robin, csv(COFFEE), "august.csv", FileOptions())
+
+    async with services.db.read("bank", robin) as read:
+        columns = ("last_sync_at", "last_sync_status", "last_successful_sync_at")
+        [connection] = await read.rows(bank.connections_by_user(columns), keys=[robin.user_id])
+    assert before <= connection.last_sync_at == connection.last_successful_sync_at <= services.clock.now()
+    assert connection.last_sync_status == "success"
+
+
 async def test_a_broken_file_is_refused_with_its_line_and_nothing_of_it_stays(services: Services, make_user: MakeUser) -> None:
     robin = await make_user()
     broken = csv(COFFEE) + b"2026-08-02,LUNCH,twelve\n"
