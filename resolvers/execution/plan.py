@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from graphql import FieldNode, GraphQLEnumType, GraphQLField, GraphQLObjectType
 
-from resolvers.declared import GlobalId, KeyType, PageOf
+from resolvers.declared import GlobalId, KeyType
 from resolvers.loaders import Columns, LoaderSpec, Page
 from resolvers.paging import Paging
 
@@ -191,11 +191,6 @@ class Plan:
 def enum_names(kind: GraphQLEnumType) -> dict[Any, str]:
     """Value in the row -> name in the answer."""
     return {value.value: name for name, value in kind.values.items()}
-
-
-def page_of(definition: GraphQLField) -> PageOf | None:
-    how = getattr(definition.extensions.get("strawberry-definition"), "how", None)
-    return how if isinstance(how, PageOf) else None
 
 
 def object_type(kind: Any) -> GraphQLObjectType:
