@@ -307,6 +307,7 @@ async def test_a_query_ends_with_its_client(served: Served, eventually: Eventual
     await _hang_up_during(served, {"query": f'{{ slow(name: "{name}", seconds: 30) }}'}, after_s=after_s)
 
     await eventually(lambda: name in seen.cancelled)
+    assert name not in seen.ended
 
 
 async def test_a_mutation_outlives_its_client(served: Served, eventually: Eventually) -> None:

@@ -298,6 +298,7 @@ async def test_a_query_ends_with_its_connection(served: Served, eventually: Even
         await eventually(lambda: name in seen.begun)
 
     await eventually(lambda: name in seen.cancelled)
+    assert name not in seen.ended
 
 
 async def test_a_connection_runs_twenty_operations_at_most(served: Served) -> None:
