@@ -18,7 +18,7 @@ from db.engines import Dsns
 
 PREFIX = "FLORIN_"
 #: Domains with a Postgres schema: each may have a database of its own.
-DOMAINS = ("user", "bank", "transaction", "analytics", "budget")
+DOMAINS = ("user", "bank", "transaction", "analytics", "budget", "notification", "audit")
 #: How a domain's own variable ends (FLORIN_BUDGET_READ_DSN) -> the role that it logs in.
 OVERRIDES = {"DSN": "app", "READ_DSN": "read", "SYSTEM_DSN": "system", "OWNER_DSN": "owner"}
 _OVERRIDE = re.compile(rf"{PREFIX}({'|'.join(DOMAINS).upper()})_(READ_DSN|SYSTEM_DSN|OWNER_DSN|DSN)")

@@ -32,7 +32,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 #: Domains with a Postgres schema. `auth` has none: sessions live in Redis.
-DOMAINS: Final = ("user", "bank", "transaction", "analytics", "budget")
+DOMAINS: Final = ("user", "bank", "transaction", "analytics", "budget", "notification", "audit")
 
 #: Where vector, btree_gin and pg_trgm live. No role's search path holds it: operators and types are written with it.
 EXTENSIONS_SCHEMA: Final = "extensions"

@@ -21,7 +21,7 @@ from resolvers.nodes import Node, load_node
 from resolvers.payloads import expose_core
 from resolvers.scalars import SCALARS
 
-DOMAINS = ("user", "auth", "bank", "transaction", "budget", "analytics")
+DOMAINS = ("user", "auth", "bank", "transaction", "budget", "analytics", "notification", "audit")
 PARTS = ("loaders", "types", "queries", "mutations", "subscriptions")
 
 #: Most ids that `nodes` and `_entities` take at once.

@@ -1,0 +1,20 @@
+"""What was done, by whom, and what people ask of their data."""
+
+from migrations.ddl import close_schema, drop_operational_tables, open_schema, operational_tables, run
+
+revision = "audit_0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+SCHEMA = "audit_schema"
+
+
+def upgrade() -> None:
+    run(open_schema(SCHEMA))
+    run(operational_tables(SCHEMA))
+
+
+def downgrade() -> None:
+    run(drop_operational_tables(SCHEMA))
+    run(close_schema(SCHEMA))
