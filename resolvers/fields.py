@@ -91,10 +91,11 @@ from resolvers.loaders import Columns, Sort
 from resolvers.nodes import Node, TypedRow
 from resolvers.paging import Paging
 from resolvers.payloads import Error, Payload, expose, mutation, subscription
-from resolvers.scalars import CurrencyCode, Money
+from resolvers.scalars import JSON, CurrencyCode, Money
 
 __all__ = [
     "EVERYBODY_KEY",
+    "JSON",
     "VIEWER_KEY",
     "CurrencyCode",
     "Error",

@@ -3,15 +3,19 @@
 Decimal       a string in and out: finite, at most 19 digits of them at most 4 after the point, no exponent.
 Date          "YYYY-MM-DD", nothing else.
 DateTime      an instant: RFC 3339 with an offset in, UTC with "Z" out.
+LocalTime     a time of day by the wall clock, "HH:MM" of 24 hours, nothing else.
 CurrencyCode  ISO 4217, upper case; only known ones in.
+JSON          any JSON value; in, of bounded size and depth, and of what PostgreSQL can store.
 """
 
 import re
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from math import isfinite
 from typing import NewType
 
+import orjson
 import strawberry
 from graphql import GraphQLError
 from strawberry.types.scalar import ScalarDefinition
@@ -24,8 +28,14 @@ MAX_FRACTION_DIGITS = 4
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,18})(\.[0-9]{1,4})?", re.ASCII)
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _DATE_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})", re.ASCII)
+_LOCAL_TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]", re.ASCII)
+
+#: Of a JSON value that a client sends: bytes when encoded, and how deep arrays and objects may lie in one another.
+JSON_BYTES_AT_MOST = 16_384
+JSON_DEPTH_AT_MOST = 8
 
 CurrencyCode = NewType("CurrencyCode", str)
+JSON = NewType("JSON", object)
 
 
 def parse_decimal(value: object) -> Decimal:
@@ -78,6 +88,22 @@ def serialize_date_time(value: object) -> str:
     raise TypeError(f"{type(value).__name__} is not an instant")
 
 
+def parse_local_time(value: object) -> time:
+    """Errors: GraphQLError."""
+    if isinstance(value, str) and _LOCAL_TIME.fullmatch(value):
+        return time.fromisoformat(value)
+    raise GraphQLError('A LocalTime is a string such as "09:00": hours and minutes of a day of 24 hours.')
+
+
+def serialize_local_time(value: object) -> str:
+    """Text from a row passes as it is."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, time) and value.tzinfo is None:
+        return value.isoformat("minutes")
+    raise TypeError(f"{type(value).__name__} is not a time of day")
+
+
 def parse_currency(value: object) -> str:
     """Errors: GraphQLError."""
     if isinstance(value, str) and currencies.is_known(value):
@@ -90,6 +116,47 @@ def serialize_currency(value: object) -> str:
     if isinstance(value, str):
         return value
     raise TypeError(f"{type(value).__name__} is not a currency code")
+
+
+def parse_json(value: object) -> object:
+    """A value that can be stored as it is. Errors: GraphQLError."""
+    if _is_deeper(value, JSON_DEPTH_AT_MOST):
+        raise GraphQLError(f"A JSON value is at most {JSON_DEPTH_AT_MOST} arrays and objects deep.")
+    try:
+        encoded = orjson.dumps(value)
+    except TypeError:  # whole numbers beyond 64 bits, halves of surrogate pairs
+        raise GraphQLError("A JSON value has whole numbers of at most 64 bits, and text of whole characters.") from None
+    if len(encoded) > JSON_BYTES_AT_MOST:
+        raise GraphQLError(f"A JSON value has at most {JSON_BYTES_AT_MOST} bytes.")
+    if not _is_storable(value):
+        raise GraphQLError("A JSON value has finite numbers, and no null character in its text.")
+    return value
+
+
+def _is_deeper(value: object, depth: int) -> bool:
+    if not isinstance(value, dict | list):
+        return False
+    inner = value.values() if isinstance(value, dict) else value
+    return depth == 0 or any(_is_deeper(each, depth - 1) for each in inner)
+
+
+def _is_storable(value: object) -> bool:
+    """PostgreSQL has no null character, JSON no infinity (`1e999` in a document). Only of what `_is_deeper` has bounded."""
+    match value:
+        case str():
+            return "\0" not in value
+        case float():
+            return isfinite(value)
+        case dict():
+            return all(_is_storable(name) and _is_storable(each) for name, each in value.items())
+        case list():
+            return all(map(_is_storable, value))
+    return True
+
+
+def serialize_json(value: object) -> object:
+    """What a row holds passes as it is: the driver has decoded it."""
+    return value
 
 
 def _scalar(
@@ -111,7 +178,15 @@ SCALARS: dict[object, ScalarDefinition] = {
         parse_date_time,
         "https://www.rfc-editor.org/rfc/rfc3339",
     ),
+    time: _scalar("LocalTime", "A time of day by the wall clock, `HH:MM` of 24 hours.", serialize_local_time, parse_local_time),
     CurrencyCode: _scalar("CurrencyCode", "A currency of ISO 4217, such as `EUR`.", serialize_currency, parse_currency),
+    JSON: _scalar(
+        "JSON",
+        f"Any JSON value. In input at most {JSON_BYTES_AT_MOST} bytes, {JSON_DEPTH_AT_MOST} arrays and objects deep.",
+        serialize_json,
+        parse_json,
+        "https://www.rfc-editor.org/rfc/rfc8259",
+    ),
 }
 
 

@@ -57,7 +57,7 @@ from resolvers.schema import Schema
 BACKREF = "strawberry-definition"
 TYPENAME = "__typename"
 #: Scalars whose rows hold what is answered (the JSON encoder writes dates and instants).
-PLAIN_SCALARS = frozenset({"String", "Int", "Float", "Boolean", "ID", "Decimal", "Date", "DateTime", "CurrencyCode"})
+PLAIN_SCALARS = frozenset({"String", "Int", "Float", "Boolean", "ID", "Decimal", "Date", "DateTime", "LocalTime", "CurrencyCode"})
 NO_VARIABLES = VariableValues({}, {})
 
 

@@ -1,6 +1,6 @@
 """Scalars: what comes in is strict, what goes out loses nothing."""
 
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 
 import pytest
@@ -10,15 +10,20 @@ from hypothesis import strategies as st
 
 from domains.core import currencies
 from resolvers.scalars import (
+    JSON_BYTES_AT_MOST,
+    JSON_DEPTH_AT_MOST,
     format_amount,
     parse_currency,
     parse_date,
     parse_date_time,
     parse_decimal,
+    parse_json,
+    parse_local_time,
     serialize_currency,
     serialize_date,
     serialize_date_time,
     serialize_decimal,
+    serialize_local_time,
 )
 
 
@@ -104,6 +109,28 @@ def test_dates_and_instants_are_not_taken_for_each_other() -> None:
         serialize_date_time(datetime(2026, 11, 22))  # noqa: DTZ001 - that it is naive is the point
 
 
+def test_a_time_of_day_is_read_and_written_in_hours_and_minutes() -> None:
+    assert parse_local_time("09:05") == time(9, 5)
+    assert parse_local_time("23:59") == time(23, 59)
+    assert serialize_local_time(time(0, 0)) == "00:00"
+    assert serialize_local_time(time(7, 30, 59)) == "07:30"
+    assert serialize_local_time("07:30") == "07:30"
+
+
+@pytest.mark.parametrize(
+    "value", ["9:05", "24:00", "12:60", "12:30:00", "0900", "09:05Z", "09:05+01:00", " 09:05", "09:05\n", "٠٩:٠٥", 900, None]
+)
+def test_anything_else_is_no_time_of_day(value: object) -> None:
+    with pytest.raises(GraphQLError):
+        parse_local_time(value)
+
+
+@pytest.mark.parametrize("value", [905, time(9, 5, tzinfo=UTC), datetime(2026, 11, 22, 9, 5, tzinfo=UTC), None])
+def test_what_is_no_time_of_the_wall_clock_does_not_leave(value: object) -> None:
+    with pytest.raises(TypeError):
+        serialize_local_time(value)
+
+
 def test_a_currency_is_known_when_it_comes_in_and_any_bank_s_when_it_leaves() -> None:
     assert parse_currency("EUR") == "EUR"
     assert serialize_currency("XXP") == "XXP"
@@ -144,3 +171,35 @@ def test_formatting_never_changes_an_amount(amount: Decimal, currency: str) -> N
 
     assert Decimal(shown) == amount
     assert len(shown.partition(".")[2]) >= currencies.digits(currency)
+
+
+def nested(depth: int) -> object:
+    value: object = 1
+    for level in range(depth):
+        value = [value] if level % 2 else {"in": value}
+    return value
+
+
+@pytest.mark.parametrize("value", [None, True, 1, -1.5, "ä", [], {}, {"a": [1, {"b": None}]}, 2**63, nested(JSON_DEPTH_AT_MOST)])
+def test_a_json_value_is_read_as_it_is(value: object) -> None:
+    assert parse_json(value) == value
+
+
+@pytest.mark.parametrize("length", [JSON_BYTES_AT_MOST - 2, JSON_BYTES_AT_MOST - 1])
+def test_a_json_value_is_as_long_as_its_encoded_form(length: int) -> None:
+    text = "x" * length
+
+    if length + 2 <= JSON_BYTES_AT_MOST:
+        assert parse_json(text) == text
+    else:
+        with pytest.raises(GraphQLError, match="bytes"):
+            parse_json(text)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [nested(JSON_DEPTH_AT_MOST + 1), nested(500), 2**64, "\ud800", "a\0", float("inf"), {"\0": 1}, [{"a": ["\0"]}], {"a": object()}],
+)
+def test_what_cannot_be_stored_is_no_json_value(value: object) -> None:
+    with pytest.raises(GraphQLError):
+        parse_json(value)
