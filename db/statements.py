@@ -9,7 +9,8 @@ from functools import lru_cache, wraps
 from typing import Any, NamedTuple, ParamSpec
 from typing import cast as cast_type
 
-from sqlalchemy import ARRAY, ColumnElement, FromClause, Numeric, Select, Text, Uuid, any_, bindparam, cast, column, func
+from sqlalchemy import ARRAY, ColumnElement, FromClause, Numeric, Select, Text, Time, Uuid, any_, bindparam, cast, column, func
+from sqlalchemy.dialects.postgresql import INET
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.sql.selectable import TableValuedAlias
 from sqlalchemy.types import TypeEngine
@@ -71,9 +72,19 @@ _owner_filter: Callable[[FromClause], ColumnElement[bool]] = _is_the_viewers
 
 
 def leaf(column: ColumnElement[Any]) -> ColumnElement[Any]:
-    """The column as clients see it: exact numbers and ids leave Postgres as text, so Python never converts them."""
-    if isinstance(column.type, Uuid) or type(column.type) is Numeric:
+    """The column as clients see it: exact numbers and ids leave Postgres as text, so Python never converts them.
+
+    So do times of day ("09:00") and addresses (without a mask).
+    """
+    kind = column.type
+    if isinstance(kind, Uuid) or type(kind) is Numeric:
         return cast(column, Text)
+    if isinstance(kind, ARRAY) and type(kind.item_type) is Numeric:
+        return cast(column, ARRAY(Text))
+    if isinstance(kind, Time):
+        return func.left(cast(column, Text), len("09:00"))
+    if isinstance(kind, INET):
+        return func.host(column)
     return column
 
 
