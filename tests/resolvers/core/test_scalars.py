@@ -198,7 +198,7 @@ def test_a_json_value_is_as_long_as_its_encoded_form(length: int) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [nested(JSON_DEPTH_AT_MOST + 1), nested(500), 2**64, "\ud800", "a\0", float("inf"), {"\0": 1}, [{"a": ["\0"]}], {"a": object()}],
+    [nested(JSON_DEPTH_AT_MOST + 1), nested(500), 2**64, "\ud800", "a\0", 1e999, {"\0": 1}, [{"a": ["\0"]}], {"a": object()}],
 )
 def test_what_cannot_be_stored_is_no_json_value(value: object) -> None:
     with pytest.raises(GraphQLError):
