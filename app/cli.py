@@ -150,6 +150,22 @@ def secrets() -> None:
 
 
 @cli.command()
+def doctor(
+    data: Data = DATA,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per finding and line.")] = False,
+) -> None:
+    """Look at everything that this installation needs, and change nothing. Exit code 1 when something must be put right."""
+    from app.doctor import examine, is_healthy, report
+    from app.place import open_place
+
+    with Steps(1) as steps, open_place(data, steps.note) as place:
+        findings = asyncio.run(examine(place.settings))
+        steps.done()
+    report(findings, as_json=as_json)
+    raise typer.Exit(0 if is_healthy(findings) else 1)
+
+
+@cli.command()
 def schema() -> None:
     """Print the GraphQL schema (SDL)."""
     from resolvers.schema import export_sdl

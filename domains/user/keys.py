@@ -39,6 +39,7 @@ class KeyRing:
             raise KeyringInvalid("a key ring needs at least one key of 32 bytes, each with an id of 1 to 100 bytes")
         self._keys = dict(keys)
         self.current = next(iter(self._keys))
+        self.ids = tuple(self._keys)
 
     @classmethod
     def from_text(cls, text: str) -> "KeyRing":
