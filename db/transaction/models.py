@@ -64,6 +64,7 @@ from db.base import (
 DIRECTIONS: Final = ("debit", "credit")
 STATUSES: Final = ("pending", "posted", "cancelled")
 CATEGORY_TYPES: Final = ("expense", "income", "transfer")
+FREQUENCIES: Final = ("weekly", "biweekly", "monthly", "quarterly", "yearly")
 
 
 def text_search(table: FromClause) -> ColumnElement[Any]:
@@ -187,6 +188,71 @@ class Category(Base):
     created_at: Mapped[datetime] = created_at()
 
 
+class UserCategory(Base):
+    """What a user made of the categories: another look for a default one, or a category of their own.
+
+    An override holds what differs, NULL for what does not. A category of one's own is its row: `category_id` is the row's id as text, which
+    no default can be (theirs are upper case), nobody can guess and everything that holds a category's id can hold; it has a type and a name.
+    """
+
+    __tablename__ = "user_categories"
+    __table_args__ = (
+        UniqueConstraint("user_id", "category_id"),
+        one_of("type", *CATEGORY_TYPES),
+        CheckConstraint("color ~ '^#[0-9a-f]{6}$'", name="color_hex"),
+        CheckConstraint("(type is not null) = (category_id = id::text)", name="own_is_named_by_its_row"),
+        CheckConstraint("type is null or display_name is not null", name="own_has_a_name"),
+        CheckConstraint("type is not null or parent_id is null and sort_order = 0", name="default_keeps_its_place"),
+        CheckConstraint("parent_id <> category_id", name="not_its_own_parent"),
+    )
+
+    id: Mapped[UUID] = uuid_pk()
+    user_id: Mapped[UUID] = mapped_column(Uuid)
+    category_id: Mapped[str] = mapped_column(CATEGORY)
+    parent_id: Mapped[str | None] = mapped_column(CATEGORY, comment="of an own one: a default or an own one at the top")
+    type: Mapped[str | None] = mapped_column(String(20), comment="NULL: a default category, shown in another way")
+    display_name: Mapped[str | None] = mapped_column(String(100))
+    icon: Mapped[str | None] = mapped_column(String(50))
+    color: Mapped[str | None] = mapped_column(COLOR)
+    is_hidden: Mapped[bool] = flag()
+    sort_order: Mapped[int] = counter()
+    created_at: Mapped[datetime] = created_at()
+    updated_at: Mapped[datetime] = updated_at()
+
+
+class RecurringPattern(Base):
+    """A series of like transactions, as whoever looks for such series found it. `group_key` names the series among the user's.
+
+    Its transactions have its id as their `recurring_series_id`.
+    """
+
+    __tablename__ = "recurring_patterns"
+    __table_args__ = (
+        UniqueConstraint("user_id", "group_key"),
+        Index("ix_recurring_patterns_user_id", "user_id", "next_expected_date", "id"),
+        *not_negative("amount_min", "amount_max", "transaction_count"),
+        is_currency(),
+        one_of("frequency", *FREQUENCIES),
+        share("confidence"),
+        CheckConstraint("amount_min <= amount_max", name="amounts_in_order"),
+    )
+
+    id: Mapped[UUID] = uuid_pk()
+    user_id: Mapped[UUID] = mapped_column(Uuid)
+    group_key: Mapped[str] = mapped_column(String(255))
+    merchant_name: Mapped[str | None] = mapped_column(String(255))
+    amount_min: Mapped[Decimal] = money()
+    amount_max: Mapped[Decimal] = money()
+    currency: Mapped[str] = mapped_column(CURRENCY)
+    frequency: Mapped[str] = mapped_column(String(20))
+    last_transaction_date: Mapped[date] = mapped_column(Date)
+    next_expected_date: Mapped[date] = mapped_column(Date)
+    confidence: Mapped[Decimal | None] = mapped_column(CONFIDENCE)
+    transaction_count: Mapped[int] = counter()
+    created_at: Mapped[datetime] = created_at()
+    updated_at: Mapped[datetime] = updated_at()
+
+
 class Ledger(Base):
     """A user's count of writing transactions: whoever folds reads it in the same snapshot as the sums."""
 
@@ -237,6 +303,8 @@ class MonthlyCategorySummary(Base):
 transactions = table_of(Transaction)
 transaction_keys = table_of(TransactionKey)
 categories = table_of(Category)
+user_categories = table_of(UserCategory)
+recurring_patterns = table_of(RecurringPattern)
 ledgers = table_of(Ledger)
 monthly_category_summary = table_of(MonthlyCategorySummary)
 
@@ -254,6 +322,29 @@ Index(
 Index("ix_transactions_category", transactions.c.user_id, transactions.c.effective_category, transactions.c.transaction_date.desc())
 Index("ix_transactions_amount", transactions.c.user_id, transactions.c.amount, transactions.c.id)
 Index("ix_transactions_pending", transactions.c.user_id, transactions.c.transaction_date.desc(), postgresql_where=transactions.c.is_pending)
+Index(
+    "ix_transactions_merchant",
+    transactions.c.user_id,
+    transactions.c.merchant_name,
+    transactions.c.transaction_date.desc(),
+    transactions.c.id.desc(),
+    postgresql_where=transactions.c.merchant_name.is_not(None),
+)
+Index(
+    "ix_transactions_recurring",
+    transactions.c.user_id,
+    transactions.c.transaction_date.desc(),
+    transactions.c.id.desc(),
+    postgresql_where=transactions.c.is_recurring,
+)
+Index(
+    "ix_transactions_series",
+    transactions.c.user_id,
+    transactions.c.recurring_series_id,
+    transactions.c.transaction_date.desc(),
+    transactions.c.id.desc(),
+    postgresql_where=transactions.c.recurring_series_id.is_not(None),
+)
 Index("ix_transactions_search", transactions.c.user_id, text_search(transactions), postgresql_using="gin", postgresql_with=_GIN)
 Index("ix_transactions_tags", transactions.c.user_id, transactions.c.tags, postgresql_using="gin", postgresql_with=_GIN)
 

@@ -22,6 +22,7 @@ Samples = dict[str, dict[str, Any]]
 def sample_rows(user_id: UUID) -> Samples:
     """A row per table that holds something of a user, parents first. A new table needs one: a test counts them."""
     connection_id, upload_id, budget_id, transaction_id, account_id = (uuid4() for _ in range(5))
+    own_category_id = uuid4()
     used = {"id": uuid4(), "user_id": user_id}
     rows: Samples = {
         "user_schema.users": {"id": user_id, "email": f"{user_id}@example.com", "email_normalized": f"{user_id}@example.com"},
@@ -66,6 +67,23 @@ def sample_rows(user_id: UUID) -> Samples:
             "currency": "EUR",
             "total_amount": Decimal(10),
             "transaction_count": 3,
+        },
+        "transaction_schema.user_categories": {
+            "id": own_category_id,
+            "user_id": user_id,
+            "category_id": str(own_category_id),
+            "type": "expense",
+            "display_name": "Sourdough",
+        },
+        "transaction_schema.recurring_patterns": {
+            **used,
+            "group_key": "gym",
+            "amount_min": Decimal(20),
+            "amount_max": Decimal(25),
+            "currency": "EUR",
+            "frequency": "monthly",
+            "last_transaction_date": MONTH,
+            "next_expected_date": MONTH,
         },
         "budget_schema.budgets": budget(user_id, id=budget_id),
         "budget_schema.budget_utilization": {

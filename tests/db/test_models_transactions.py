@@ -76,7 +76,7 @@ async def test_an_older_year_is_made_once(migrated: Fresh, role: str) -> None:
 
     assert made == [True, False, False]
     assert bounds == "FOR VALUES FROM ('1999-01-01') TO ('2000-01-01')"
-    assert indexes == expected == 8
+    assert indexes == expected == 11
 
 
 async def test_the_last_day_and_the_first_belong_to_their_years(migrated: Fresh) -> None:
