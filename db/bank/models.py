@@ -1,4 +1,4 @@
-"""Tables of `bank_schema`: connections, accounts, uploaded statements and their imports.
+"""Tables of `bank_schema`: connections, accounts, uploaded statements and their imports, and the history of all fetching.
 
 Children refer to their parent together with its user: a row can never hang on another user's connection, whose id row security hides
 but a plain foreign key would accept.
@@ -65,7 +65,6 @@ class BankConnection(Base):
         Index("uq_bank_connections_item", "provider", "provider_item_id", unique=True, postgresql_where=SHARED_ITEMS),
         Index("uq_bank_connections_user_item", "user_id", "provider", "provider_item_id", unique=True, postgresql_where=PER_USER_ITEMS),
         Index("ix_bank_connections_user_id", "user_id"),
-        Index("ix_bank_connections_last_sync_at", "last_sync_at", postgresql_where=text("status = 'active'")),
     )
 
     id: Mapped[UUID] = uuid_pk()
@@ -170,6 +169,7 @@ class StatementImport(Base):
         one_of("status", "queued", "running", "done", "failed"),
         *not_negative("added", "updated", "unchanged", "account_count"),
         CheckConstraint("(status in ('done', 'failed')) = (completed_at is not null)", name="completed_once"),
+        UniqueConstraint("id", "user_id"),
         Index("ix_statement_imports_user_id_created_at", "user_id", text("created_at desc")),
         Index("ix_statement_imports_upload_id", "upload_id"),
         Index("ix_statement_imports_connection_id", "connection_id"),
@@ -193,7 +193,43 @@ class StatementImport(Base):
     completed_at: Mapped[datetime | None] = instant()
 
 
+class BankSync(Base):
+    """What one fetch from a bank came to, or one statement that was taken in (`import_id`). It outlives what it speaks of.
+
+    A statement that could not be read belongs to no connection.
+    """
+
+    __tablename__ = "sync_history"
+    __table_args__ = (
+        ForeignKeyConstraint(["connection_id", "user_id"], [BankConnection.id, BankConnection.user_id]),
+        ForeignKeyConstraint(["import_id", "user_id"], [StatementImport.id, StatementImport.user_id], ondelete="SET NULL (import_id)"),
+        one_of("sync_type", "scheduled", "manual", "retry"),
+        one_of("status", "started", "success", "failed", "partial"),
+        *not_negative("transactions_added", "transactions_updated", "duration_ms"),
+        CheckConstraint("(status <> 'started') = (completed_at is not null)", name="completed_once"),
+        CheckConstraint("status <> 'failed' or error_code is not null", name="failed_says_why"),
+        UniqueConstraint("import_id"),
+        Index("ix_sync_history_user_id_started_at", "user_id", "started_at", "id"),
+        Index("ix_sync_history_user_id_connection_id_started_at", "user_id", "connection_id", "started_at", "id"),
+    )
+
+    id: Mapped[UUID] = uuid_pk()
+    user_id: Mapped[UUID] = mapped_column(Uuid)
+    connection_id: Mapped[UUID | None] = mapped_column(Uuid)
+    import_id: Mapped[UUID | None] = mapped_column(Uuid)
+    sync_type: Mapped[str] = mapped_column(String(50))
+    status: Mapped[str] = word(50, "started")
+    transactions_added: Mapped[int] = counter()
+    transactions_updated: Mapped[int] = counter()
+    error_code: Mapped[str | None] = mapped_column(String(100))
+    error_message: Mapped[str | None] = mapped_column(Text)
+    duration_ms: Mapped[int | None] = mapped_column(Integer)
+    started_at: Mapped[datetime] = created_at()
+    completed_at: Mapped[datetime | None] = instant()
+
+
 bank_connections = table_of(BankConnection)
 bank_accounts = table_of(BankAccount)
 uploads = table_of(Upload)
 statement_imports = table_of(StatementImport)
+sync_history = table_of(BankSync)
