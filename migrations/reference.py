@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from alembic import op
 from sqlalchemy import text
 
+from db.notification.reference.templates import TemplateRow
 from db.transaction.reference.categories import CategoryRow
 
 _CATEGORIES = text("""
@@ -21,3 +22,17 @@ _CATEGORIES = text("""
 def load_categories(rows: Iterable[CategoryRow]) -> None:
     """Add the categories that are missing and bring the others to what the release says; none is removed: rows may refer to it."""
     op.get_bind().execute(_CATEGORIES, {"rows": json.dumps([row._asdict() for row in rows])})
+
+
+_TEMPLATES = text("""
+    insert into notification_schema.notification_templates (template_key, channel, locale, subject_template, body_template, variables)
+    select * from json_to_recordset(:rows) as r (template_key text, channel text, locale text, subject_template text, body_template text,
+                                                 variables jsonb)
+    on conflict (template_key, channel, locale) do update
+      set subject_template = excluded.subject_template, body_template = excluded.body_template, variables = excluded.variables
+""")
+
+
+def load_templates(rows: Iterable[TemplateRow]) -> None:
+    """Add the templates that are missing and bring the others to what the release says; none is removed or put back in use."""
+    op.get_bind().execute(_TEMPLATES, {"rows": json.dumps([row._asdict() for row in rows])})

@@ -1,0 +1,1 @@
+"""Reference data of the domain, kept in the release and loaded by migrations."""
