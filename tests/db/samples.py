@@ -22,11 +22,19 @@ Samples = dict[str, dict[str, Any]]
 def sample_rows(user_id: UUID) -> Samples:
     """A row per table that holds something of a user, parents first. A new table needs one: a test counts them."""
     connection_id, upload_id, budget_id, transaction_id, account_id = (uuid4() for _ in range(5))
+    import_id = uuid4()
     own_category_id = uuid4()
     used = {"id": uuid4(), "user_id": user_id}
     rows: Samples = {
         "user_schema.users": {"id": user_id, "email": f"{user_id}@example.com", "email_normalized": f"{user_id}@example.com"},
         "user_schema.user_keys": {"user_id": user_id, "wrapped_key": b"wrapped", "key_id": "ring-1"},
+        "user_schema.user_preferences": {"user_id": user_id, "currency": "EUR"},
+        "user_schema.oauth_connections": {
+            "id": uuid4(),
+            "user_id": user_id,
+            "provider": "google",
+            "provider_user_id": str(user_id),
+        },
         "bank_schema.bank_connections": {"id": connection_id, "user_id": user_id, "provider": "file", "provider_item_id": "item"},
         "bank_schema.bank_accounts": {
             "id": account_id,
@@ -44,11 +52,18 @@ def sample_rows(user_id: UUID) -> Samples:
             "expires_at": NOW,
         },
         "bank_schema.statement_imports": {
-            "id": uuid4(),
+            "id": import_id,
             "user_id": user_id,
             "upload_id": upload_id,
             "connection_id": connection_id,
             "filename": "statement.ofx",
+        },
+        "bank_schema.sync_history": {
+            "id": uuid4(),
+            "user_id": user_id,
+            "connection_id": connection_id,
+            "import_id": import_id,
+            "sync_type": "manual",
         },
         "transaction_schema.transactions": transaction(user_id, id=transaction_id, account_id=account_id),
         "transaction_schema.transaction_keys": {
@@ -93,7 +108,63 @@ def sample_rows(user_id: UUID) -> Samples:
             "period_start": MONTH,
             "period_end": date(NOW.year + 1, 1, 1),
         },
+        "analytics_schema.insights": {
+            "id": uuid4(),
+            "user_id": user_id,
+            "type": "forecast",
+            "title": "Less coffee",
+            "description": "You spend less on coffee.",
+        },
+        "analytics_schema.spending_patterns": {
+            "id": uuid4(),
+            "user_id": user_id,
+            "pattern_type": "day_of_week",
+            "pattern_data": "{}",
+            "currency": "EUR",
+        },
+        "analytics_schema.llm_query_cache": {
+            "id": uuid4(),
+            "user_id": user_id,
+            "query_hash": hashlib.sha256(str(user_id).encode()).hexdigest(),
+            "query_text": "Where does my money go?",
+            "query_type": "insight",
+            "response": "{}",
+            "model": "model-1",
+        },
+        "analytics_schema.merchant_category_votes": {
+            "id": uuid4(),
+            "user_id": user_id,
+            "merchant_name": "corner shop",
+            "category": "FOOD_AND_DRINK",
+        },
+        "analytics_schema.transaction_embeddings": {
+            "transaction_id": transaction_id,
+            "user_id": user_id,
+            "transaction_date": MONTH,
+            "embedding_model": "l2_supercat_256",
+            "embedding": str([0.1] * 256),
+        },
+        "budget_schema.budget_history": {
+            "id": uuid4(),
+            "user_id": user_id,
+            "budget_id": budget_id,
+            "category": "FOOD_AND_DRINK",
+            "currency": "EUR",
+            "period_start": date(2020, 1, 1),
+            "period_end": date(2020, 2, 1),
+            "budget_amount": Decimal(100),
+            "amount_spent": Decimal(40),
+        },
         "budget_schema.savings_goals": {**used, "name": "Boat", "target_amount": Decimal(1000), "currency": "EUR"},
+        "budget_schema.goal_contributions": {
+            "id": uuid4(),
+            "user_id": user_id,
+            "goal_id": used["id"],
+            "amount": Decimal(-5),
+            "currency": "EUR",
+        },
+        "notification_schema.notifications": {**used, "type": "budget_alert", "channel": "in_app", "message": "80 %"},
+        "notification_schema.notification_rules": {**used, "rule_type": "budget_threshold", "conditions": json.dumps({})},
     }
     for domain in DOMAINS:
         schema = schema_of(domain)

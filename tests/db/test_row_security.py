@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -12,7 +13,7 @@ from app.embedded import Embedded
 from tests.db.samples import Samples, insert, insert_all, login, sample_rows, superuser, transaction
 
 #: Tables that tell of no user.
-SHARED = {"categories", "merchant_categories", "alembic_version"}
+SHARED = {"categories", "merchant_categories", "alembic_version", "notification_templates", "notification_stats"}
 
 TABLES = """
     select c.oid, c.relnamespace::regnamespace || '.' || c.relname as name, c.relname, c.relrowsecurity, c.relforcerowsecurity,
@@ -228,6 +229,15 @@ async def test_a_row_cannot_hang_on_another_users_parent(servers: Embedded, two:
         async with login(servers.dsns.app, two.ben) as ben:
             with pytest.raises(asyncpg.ForeignKeyViolationError):
                 await insert(ben, f"bank_schema.{table}", row)
+
+
+async def test_a_child_of_a_budget_or_a_goal_cannot_hang_on_another_users(servers: Embedded, two: Two) -> None:
+    for table in ("budget_history", "goal_contributions"):
+        theirs = two.rows[f"budget_schema.{table}"]
+        mine = {**theirs, "id": uuid4(), "user_id": two.ben} | ({"period_start": date(2019, 1, 1)} if "period_start" in theirs else {})
+        async with login(servers.dsns.app, two.ben) as ben:
+            with pytest.raises(asyncpg.ForeignKeyViolationError):
+                await insert(ben, f"budget_schema.{table}", mine)
 
 
 async def test_the_application_writes_its_viewers_rows(servers: Embedded) -> None:
