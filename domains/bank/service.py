@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from db import idempotency, jobs
-from db.bank import queries
+from db.bank import queries, queries_syncs
 from db.engines import SystemSession, WriteSession
 from domains.bank.errors import StatementImportNotFound, UploadNotFound, UploadsWaiting
 from domains.bank.providers.protocol import Statement, StatementAccount
@@ -86,14 +86,19 @@ async def find_import_of(session: WriteSession, idempotency_key: str, upload_id:
     return None if answer is None else UUID(answer["id"])
 
 
-async def begin_import(session: WriteSession, import_id: UUID) -> queries.StoredImport:
-    """Mark the import running. One that has ended is answered as it is. Errors: StatementImportNotFound."""
+async def begin_import(session: WriteSession, import_id: UUID, now: datetime) -> queries.StoredImport:
+    """Mark the import running and begin its line in the history. One that has ended is answered as it is.
+
+    Errors: StatementImportNotFound.
+    """
     found = await queries.lock_import(session, import_id)
     if found is None:
         raise StatementImportNotFound
     if found.status == queries.QUEUED:
         version = await queries.change_import(session, import_id, {"status": queries.RUNNING})
         session.publish(TOPIC, import_id, version)
+    if found.status in queries.WAITING:
+        await queries_syncs.begin_sync(session, import_id, now)
     return found
 
 
@@ -115,6 +120,7 @@ async def place_accounts(
     ids = await queries.find_or_add_accounts(session, connection_id, [_account_row(account) for account in statement.accounts])
     if import_id is not None:
         await queries.change_import(session, import_id, {"connection_id": connection_id, "account_count": len(ids)})
+        await queries_syncs.place_sync(session, import_id, connection_id)
     return [PlacedAccount(ids[account.provider_account_id], account) for account in statement.accounts]
 
 
@@ -124,6 +130,8 @@ async def complete_import(
     """Take the balances, drop the file, and say what the import came to."""
     await record_statement(session, accounts, now)
     await _end_import(session, found, {"status": queries.DONE, "completed_at": now, **outcome})
+    counts = {f"transactions_{name}": outcome.get(name, 0) for name in ("added", "updated")}
+    await queries_syncs.end_sync(session, found.id, {"status": queries_syncs.SUCCESS, **counts}, now)
 
 
 async def record_statement(session: WriteSession, accounts: Sequence[PlacedAccount], now: datetime) -> None:
@@ -135,7 +143,9 @@ async def record_statement(session: WriteSession, accounts: Sequence[PlacedAccou
 
 async def fail_import(session: WriteSession, found: queries.StoredImport, code: str, message: str, now: datetime) -> None:
     """The import ends without an effect; its file goes too."""
-    await _end_import(session, found, {"status": queries.FAILED, "completed_at": now, "error_code": code, "error_message": message})
+    why = {"error_code": code, "error_message": message}
+    await _end_import(session, found, {"status": queries.FAILED, "completed_at": now, **why})
+    await queries_syncs.end_sync(session, found.id, {"status": queries_syncs.SYNC_FAILED, **why}, now)
 
 
 async def request_closing(session: SystemSession) -> int:
@@ -147,11 +157,12 @@ async def request_closing(session: SystemSession) -> int:
 
 
 async def close_import(session: WriteSession, import_id: UUID, now: datetime) -> None:
-    """End an import that no job will end. Errors: StatementImportNotFound."""
+    """End an import that no job will end, and its line in the history. Errors: StatementImportNotFound."""
     found = await queries.lock_import(session, import_id)
     if found is None:
         raise StatementImportNotFound
     if found.status in queries.WAITING and not await queries.is_worked_on(session, IMPORT, import_id):
+        await queries_syncs.begin_sync(session, import_id, now)  # its job may have died before it ever ran
         await fail_import(session, found, GIVEN_UP, GIVEN_UP_MESSAGE, now)
 
 

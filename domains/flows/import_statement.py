@@ -16,7 +16,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from db import jobs
-from db.analytics import queries as analytics
+from db.analytics.queries import merchants as analytics
 from db.bank import queries as bank
 from db.engines import Viewer
 from db.errors import KeyReused, LeaseLost
@@ -96,7 +96,7 @@ async def run_import(services: Services, job: Job, import_id: UUID) -> None:
     """The job `bank.import`. Errors: LeaseLost; StatementImportNotFound."""
     viewer = job.viewer
     async with services.db.write("bank", viewer) as session:
-        found = await service.begin_import(session, import_id)
+        found = await service.begin_import(session, import_id, services.clock.now())
         if found.status not in bank.WAITING:
             await job.finish(session)
             return
@@ -140,7 +140,7 @@ async def take_statement(services: Services, viewer: Viewer, statement: Statemen
 async def known_merchants(
     services: Services, viewer: Viewer, accounts: Sequence[service.PlacedAccount]
 ) -> dict[str, rules.MerchantCategory]:
-    """What is known in general of the merchants that these accounts' rows name."""
+    """What the viewer says of the merchants that these accounts' rows name, else what is known of them in general. One statement."""
     names = {
         rules.normalise_merchant(merchant)
         for account in accounts
@@ -148,7 +148,7 @@ async def known_merchants(
         if (merchant := rules.clean_merchant(row.description, row.merchant_name)) is not None
     }
     async with services.db.read("analytics", viewer) as read:
-        rows = await read.rows(analytics.merchants_by_name(), keys=sorted(names))
+        rows = await read.rows(analytics.known_merchants(), keys=sorted(names))
     return {row.merchant_name: rules.MerchantCategory(row.category, row.category_detailed, row.confidence) for row in rows}
 
 

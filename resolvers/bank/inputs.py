@@ -1,15 +1,20 @@
-"""What is said of a statement file."""
+"""What is said of a statement file, and what lists of syncs are narrowed to and ordered by."""
 
 import enum
+from datetime import datetime
 from typing import Any
 
 import strawberry
 from strawberry.utils.str_converters import to_camel_case
 
+from db.bank import queries_syncs as syncs
 from domains.bank.errors import StatementOptionsInvalid
 from domains.bank.providers.file.options import FileOptions
-from resolvers.bank.types import BankAccountType
-from resolvers.fields import CurrencyCode, choice
+from resolvers.bank.types import BankAccountType, BankSyncStatus
+from resolvers.errors import BadUserInput
+from resolvers.fields import CurrencyCode, Sort, choice, from_global_id
+
+CONNECTIONS_AT_MOST = 100
 
 
 @strawberry.enum(description="In which order a date is written.")
@@ -131,3 +136,36 @@ def _read_columns(given: list[StatementColumnInput]) -> dict[str, str | int]:
 def _field_of(option: str) -> str:
     name = option.partition(".")[0]
     return f"options.{_FIELDS.get(name, to_camel_case(name))}"
+
+
+@strawberry.enum(description="The order of a list of syncs. Ties are broken by id, so that no page repeats or skips one.")
+class BankSyncSort(enum.Enum):
+    STARTED_AT_DESC = choice("newest", "By `startedAt`, the newest first.")
+    STARTED_AT_ASC = choice("oldest", "By `startedAt`, the oldest first.")
+
+
+SYNC_SORTS: dict[enum.Enum, Sort] = {BankSyncSort(name): Sort(columns, descending) for name, (columns, descending) in syncs.SORTS.items()}
+
+
+@strawberry.input(description="Narrows a list of syncs. All that is given must hold; an empty list of ids matches nothing.")
+class BankSyncFilter:
+    connection_ids: list[strawberry.ID] | None = strawberry.field(
+        default=strawberry.UNSET, description="Of any of these connections, at most 100."
+    )
+    status: BankSyncStatus | None = strawberry.field(default=strawberry.UNSET, description="Only in this status.")
+    since: datetime | None = strawberry.field(default=strawberry.UNSET, description="Begun at this instant or after.")
+    until: datetime | None = strawberry.field(default=strawberry.UNSET, description="Begun before this instant.")
+
+
+def read_sync_filter(given: BankSyncFilter | None) -> syncs.SyncFilter:
+    """What the statements take. Whatever is no id matches as little as an id that is not there. Errors: BadUserInput."""
+    if given is None:
+        return syncs.SyncFilter()
+    said: dict[str, Any] = {name: None if value is strawberry.UNSET else value for name, value in vars(given).items()}
+    ids = said["connection_ids"]
+    if ids is not None:
+        if len(ids) > CONNECTIONS_AT_MOST:
+            raise BadUserInput(f"`filter.connectionIds` may have {CONNECTIONS_AT_MOST} entries at most.", argument="filter")
+        said["connection_ids"] = [key for each in ids if (key := from_global_id(each, "BankConnection")) is not None]
+    said["status"] = said["status"] and said["status"].value
+    return syncs.SyncFilter(**said)

@@ -1,11 +1,13 @@
-"""How connections, accounts and imports are reached. One statement each."""
+"""How connections, accounts, imports and syncs are reached. One statement each, whatever the number of keys."""
 
 from collections.abc import Sequence
+from typing import Any
 
-from db.bank import queries
+from db.bank import queries, queries_syncs
 from db.connection import Row
 from db.read import Read
-from resolvers.loaders import Columns, loader
+from resolvers.bank.inputs import BankSyncSort, read_sync_filter
+from resolvers.loaders import Columns, Page, loader
 
 
 @loader("bank.connection_by_id")
@@ -45,3 +47,44 @@ async def import_by_id(read: Read, ids: Sequence[str], columns: Columns) -> Sequ
 async def failure_by_import(read: Read, ids: Sequence[str], columns: Columns) -> Sequence[Row]:
     """Why an import failed; nothing for one that did not."""
     return await read.rows(queries.failed_imports_by_id(columns), keys=ids)
+
+
+@loader("bank.sync_by_id")
+async def sync_by_id(read: Read, ids: Sequence[str], columns: Columns) -> Sequence[Row]:
+    return await read.rows(queries_syncs.syncs_by_id(columns), keys=ids)
+
+
+@loader("bank.sync_page_by_user", shape="page")
+async def sync_page_by_user(read: Read, ids: Sequence[str], columns: Columns, page: Page) -> Sequence[Row]:
+    return await _sync_page(read, "user_id", ids, columns, page)
+
+
+@loader("bank.sync_count_by_user", shape="count")
+async def sync_count_by_user(read: Read, ids: Sequence[str], page: Page) -> Sequence[Row]:
+    return await _sync_count(read, "user_id", ids, page)
+
+
+@loader("bank.sync_page_by_connection", shape="page")
+async def sync_page_by_connection(read: Read, ids: Sequence[str], columns: Columns, page: Page) -> Sequence[Row]:
+    return await _sync_page(read, "connection_id", ids, columns, page)
+
+
+@loader("bank.sync_count_by_connection", shape="count")
+async def sync_count_by_connection(read: Read, ids: Sequence[str], page: Page) -> Sequence[Row]:
+    return await _sync_count(read, "connection_id", ids, page)
+
+
+async def _sync_page(read: Read, parent: str, ids: Sequence[str], columns: Columns, page: Page) -> Sequence[Row]:
+    """Up to `first` + 1 syncs per parent."""
+    narrowed = read_sync_filter(page.filter)
+    sort = page.sort or BankSyncSort.STARTED_AT_DESC
+    values: dict[str, Any] = {"keys": ids, "size": page.first + 1, **narrowed.values()}
+    if page.after is not None and page.order is not None:
+        values |= {f"after_{name}": value for name, value in zip(page.order.columns, page.after, strict=True)}
+    statement = queries_syncs.sync_page(parent, columns, sort.value, narrowed.criteria(), after=page.after is not None)
+    return await read.rows(statement, **values)
+
+
+async def _sync_count(read: Read, parent: str, ids: Sequence[str], page: Page) -> Sequence[Row]:
+    narrowed = read_sync_filter(page.filter)
+    return await read.rows(queries_syncs.sync_count(parent, narrowed.criteria()), keys=ids, **narrowed.values())

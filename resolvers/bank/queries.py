@@ -1,6 +1,7 @@
-"""What bank adds to people."""
+"""What bank adds to people, and the lists of what was fetched."""
 
-from resolvers.fields import extends, links
+from resolvers.bank.inputs import SYNC_SORTS, BankSyncFilter
+from resolvers.fields import extends, links, page
 
 
 @extends("User")
@@ -9,3 +10,23 @@ class UserBanks:
         "BankAccount", loader="bank.accounts_by_user", size=10, description="Every account, closed ones too, those known longest first."
     )
     connections = links("BankConnection", loader="bank.connections_by_user", size=5, description="Every connection, the oldest first.")
+    sync_history = page(
+        "BankSync",
+        loader="bank.sync_page_by_user",
+        count="bank.sync_count_by_user",
+        filter=BankSyncFilter,
+        sorts=SYNC_SORTS,
+        description="What was fetched from all banks, and which statements were taken in; the newest first unless `sort` says otherwise.",
+    )
+
+
+@extends("BankConnection")
+class ConnectionSyncs:
+    sync_history = page(
+        "BankSync",
+        loader="bank.sync_page_by_connection",
+        count="bank.sync_count_by_connection",
+        filter=BankSyncFilter,
+        sorts=SYNC_SORTS,
+        description="What was fetched from this bank, or taken in from its statements; the newest first unless `sort` says otherwise.",
+    )

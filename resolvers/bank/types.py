@@ -5,7 +5,7 @@ from datetime import datetime
 
 import strawberry
 
-from resolvers.fields import CurrencyCode, Node, choice, column, entity, link, links, money, value
+from resolvers.fields import JSON, CurrencyCode, Node, choice, column, entity, link, links, money, value
 
 
 @strawberry.enum(description="How transactions of a connection reach us.")
@@ -48,6 +48,21 @@ class BankAccountStatus(enum.Enum):
     CLOSED = choice("closed", "Closed at the bank. Its transactions stay.")
 
 
+@strawberry.enum(description="Why something was fetched.")
+class BankSyncType(enum.Enum):
+    SCHEDULED = choice("scheduled", "It was time to.")
+    MANUAL = choice("manual", "Somebody asked for it, or uploaded a statement.")
+    RETRY = choice("retry", "The time before had failed.")
+
+
+@strawberry.enum(description="What a fetch has come to.")
+class BankSyncStatus(enum.Enum):
+    STARTED = choice("started", "It goes on.")
+    SUCCESS = choice("success", "All is in.")
+    PARTIAL = choice("partial", "Some of it is in; `errorCode` says what kept the rest.")
+    FAILED = choice("failed", "It was given up; `errorCode` says why.")
+
+
 @strawberry.enum(description="How far an import is.")
 class StatementImportStatus(enum.Enum):
     QUEUED = choice("queued", "The file was read and found good; its rows wait to be taken in.")
@@ -61,6 +76,9 @@ class BankConnection(Node):
     """A login at a bank, or the place that uploaded statements of one institution come to."""
 
     provider = column(BankProvider, description="How its transactions reach us.")
+    institution_id = column(
+        str | None, description="The bank's name among those of the provider, or in a statement; for telling banks apart."
+    )
     institution_name = column(str | None, description="The bank, as it calls itself; null when a statement does not say.")
     institution_logo_url = column(str | None, description="A picture of the bank's logo.")
     status = column(BankConnectionStatus, description="Whether it works.")
@@ -70,7 +88,10 @@ class BankConnection(Node):
     last_sync_status = column(SyncStatus | None, description="How that went; null before the first time.")
     last_successful_sync_at = column(datetime | None, description="When it last went well.")
     consent_expires_at = column(datetime | None, description="When the bank wants to be asked again; null when it does not say.")
+    token_expires_at = column(datetime | None, description="Until when the bank lets us in without asking anew; null when it does not say.")
+    metadata = column(JSON, description="What the provider says beyond this; an object whose fields are the provider's.")
     created_at = column(datetime, description="When it was made.")
+    updated_at = column(datetime, description="When it last changed.")
     accounts = links(
         "BankAccount", loader="bank.accounts_by_connection", size=5, description="The accounts it reaches, those known longest first."
     )
@@ -92,7 +113,9 @@ class BankAccount(Node):
     credit_limit = money(nullable=True, description="Up to where it may be overdrawn.")
     balance_updated_at = column(datetime | None, description="For which instant the bank said so.")
     is_manual = column(bool, description="Whether it was made by hand.")
+    metadata = column(JSON, description="What the provider says beyond this; an object whose fields are the provider's.")
     created_at = column(datetime, description="When it was first seen.")
+    updated_at = column(datetime, description="When it last changed, its balances too.")
     connection = link("BankConnection", key="connection_id", nullable=False, description="What reaches it.")
 
 
@@ -121,3 +144,20 @@ class StatementImport(Node):
     )
     created_at = column(datetime, description="When it was asked for.")
     completed_at = column(datetime | None, description="When it ended, either way.")
+
+
+@entity(loader="bank.sync_by_id")
+class BankSync(Node):
+    """One fetch from a bank, or one uploaded statement, and what came of it. These lines stay whatever becomes of the connection."""
+
+    type = column(BankSyncType, "sync_type", description="Why it was made.")
+    status = column(BankSyncStatus, description="What it has come to.")
+    transactions_added = column(int, description="Transactions that were new. 0 until it has ended.")
+    transactions_updated = column(int, description="Transactions that were there and that it changed. 0 until it has ended.")
+    error_code = column(str | None, description="Permanent and in upper case, such as `STATEMENT_REJECTED`; null when nothing went wrong.")
+    error_message = column(str | None, description="The same for people, in English; it may be reworded.")
+    duration_ms = column(int | None, description="From its first beginning to its end, in milliseconds; null while it goes on.")
+    started_at = column(datetime, description="When it first began.")
+    completed_at = column(datetime | None, description="When it ended, either way.")
+    connection = link("BankConnection", key="connection_id", description="What was fetched; null for a statement that could not be read.")
+    statement_import = link("StatementImport", key="import_id", description="The statement that was taken in; null for a fetch.")

@@ -1,0 +1,134 @@
+"""Statements of the history of syncs: what each fetch, and each statement that was taken in, came to."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Integer,
+    Select,
+    String,
+    Uuid,
+    any_,
+    bindparam,
+    cast,
+    column,
+    func,
+    select,
+    true,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from db.bank.models import sync_history
+from db.base import INSTANT
+from db.engines import WriteSession
+from db.statements import Columns, compiled, is_one_of, leaf, owned, read_columns
+
+MANUAL = "manual"
+STARTED = "started"
+SUCCESS = "success"
+SYNC_FAILED = "failed"
+
+#: The sorts of a list of syncs: their columns, all in one direction, the last one unique.
+SORTS: dict[str, tuple[tuple[str, ...], bool]] = {"newest": (("started_at", "id"), True), "oldest": (("started_at", "id"), False)}
+_KINDS: dict[str, Any] = {"started_at": INSTANT, "id": Uuid}
+LARGEST_INTEGER = 2**31 - 1
+
+# Reads for clients
+
+
+@dataclass(frozen=True, slots=True)
+class SyncFilter:
+    """What a list is narrowed to; None leaves a criterion out. Instants of the start are half-open: from `since` until before `until`."""
+
+    connection_ids: Sequence[UUID] | None = None
+    status: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def criteria(self) -> tuple[str, ...]:
+        return tuple(name for name in self.__slots__ if getattr(self, name) is not None)
+
+    def values(self) -> dict[str, Any]:
+        return {f"by_{name}": getattr(self, name) for name in self.criteria()}
+
+
+def _criterion(name: str) -> ColumnElement[bool]:
+    """One criterion; its value is bound as `by_<name>`."""
+    rows = sync_history.c
+    match name:
+        case "connection_ids":
+            return rows.connection_id == any_(bindparam("by_connection_ids", type_=ARRAY(Uuid)))
+        case "status":
+            return rows.status == bindparam("by_status", type_=String)
+        case "since":
+            return rows.started_at >= bindparam("by_since", type_=INSTANT)
+        case "until":
+            return rows.started_at < bindparam("by_until", type_=INSTANT)
+    raise ValueError(name)
+
+
+@compiled
+def syncs_by_id(columns: Columns) -> Select[Any]:
+    rows = sync_history
+    return select(*read_columns(rows, columns, rows.c.id)).where(owned(rows), is_one_of(rows.c.id))
+
+
+@compiled
+def sync_page(parent: str, columns: Columns, sort: str, criteria: tuple[str, ...], *, after: bool) -> Select[Any]:
+    """A page of syncs for each parent, whose column (`user_id` or `connection_id`) is `parent`.
+
+    Bound: `keys` (the parents), `size`, the criteria's values; with `after`, the last seen row's `after_<column>` of the sort.
+    """
+    rows = sync_history
+    names, descending = SORTS[sort]
+    wanted = [owned(rows), *(_criterion(name) for name in criteria)]
+    if after:
+        seen = tuple_(*(bindparam(f"after_{name}", type_=_KINDS[name]) for name in names))
+        mine = tuple_(*(rows.c[name] for name in names))
+        wanted.append(mine < seen if descending else mine > seen)
+    order = [rows.c[name].desc() if descending else rows.c[name].asc() for name in names]
+    key, size = rows.c[parent], bindparam("size", type_=Integer)
+    parents = func.unnest(bindparam("keys", type_=ARRAY(Uuid))).table_valued(column("id", Uuid)).render_derived(name="parents")
+    page = select(*read_columns(rows, columns, key)).where(key == parents.c.id, *wanted).order_by(*order).limit(size).lateral("page")
+    return select(*page.c).select_from(parents.join(page, true()))
+
+
+@compiled
+def sync_count(parent: str, criteria: tuple[str, ...]) -> Select[Any]:
+    """How many syncs each parent has under the criteria: (key, count)."""
+    rows = sync_history
+    key = rows.c[parent]
+    wanted = [owned(rows), is_one_of(key), *(_criterion(name) for name in criteria)]
+    return select(leaf(key).label("key"), func.count().label("count")).where(*wanted).group_by(key)
+
+
+# Statements that are taken in
+
+
+async def begin_sync(session: WriteSession, import_id: UUID, at: datetime) -> None:
+    """The one row of this import, made by whoever begins it first."""
+    values = {"user_id": session.viewer.user_id, "import_id": import_id, "sync_type": MANUAL, "status": STARTED, "started_at": at}
+    await session.execute(upsert(sync_history).values(values).on_conflict_do_nothing(index_elements=["import_id"]))
+
+
+async def place_sync(session: WriteSession, import_id: UUID, connection_id: UUID) -> None:
+    """What the import's statement belongs to is known now."""
+    statement = update(sync_history).where(owned(sync_history), sync_history.c.import_id == bindparam("of_import"))
+    await session.run(statement.values(connection_id=connection_id), of_import=import_id)
+
+
+async def end_sync(session: WriteSession, import_id: UUID, values: dict[str, Any], at: datetime) -> None:
+    """What the import came to, and how long it took from its first beginning, in milliseconds."""
+    rows = sync_history
+    took_ms = func.extract("epoch", bindparam("at", type_=INSTANT) - rows.c.started_at) * 1_000
+    within = cast(func.least(func.greatest(took_ms, 0), LARGEST_INTEGER), Integer)
+    statement = update(rows).where(owned(rows), rows.c.import_id == bindparam("of_import"))
+    changed = statement.values(**values, completed_at=bindparam("at", type_=INSTANT), duration_ms=within)
+    await session.run(changed, of_import=import_id, at=at)
