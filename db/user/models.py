@@ -165,6 +165,22 @@ class OAuthConnection(Base):
     updated_at: Mapped[datetime] = updated_at()
 
 
+#: What a person may choose, each with a default.
+CHOICES: Final = (
+    "notification_enabled",
+    "email_notifications",
+    "telegram_notifications",
+    "daily_summary_enabled",
+    "daily_summary_time",
+    "weekly_report_enabled",
+    "weekly_report_day",
+    "transaction_alert_enabled",
+    "transaction_alert_threshold",
+    "budget_alert_enabled",
+    "budget_alert_thresholds",
+    "dashboard_layout",
+)
+
 users = table_of(User)
 user_preferences = table_of(UserPreferences)
 oauth_connections = table_of(OAuthConnection)

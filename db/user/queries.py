@@ -3,12 +3,12 @@
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Select, bindparam, func, select, update
+from sqlalchemy import ColumnElement, DefaultClause, Select, bindparam, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from db.engines import SystemSession, WriteSession
-from db.statements import Columns, compiled, is_one_of, owned, read_columns
-from db.user.models import user_keys, users
+from db.statements import Columns, compiled, is_one_of, leaf, owned, read_columns
+from db.user.models import CHOICES, oauth_connections, user_keys, user_preferences, users
 
 ACTIVE = "active"
 
@@ -28,6 +28,48 @@ class Account(NamedTuple):
 def users_by_id(columns: Columns) -> Select[Any]:
     """The viewer, when asked for by their own id."""
     return select(*read_columns(users, columns, users.c.id)).where(owned(users), is_one_of(users.c.id))
+
+
+@compiled
+def preferences_by_user(columns: Columns) -> Select[Any]:
+    """What the viewer has chosen, and the defaults for the rest: a row for everybody there is."""
+    rows = user_preferences
+    chosen = (leaf(_preference(name)).label(name) for name in columns)
+    mine = users.outerjoin(rows, rows.c.user_id == users.c.id)
+    return select(leaf(users.c.id).label("key"), *chosen).select_from(mine).where(owned(users), is_one_of(users.c.id))
+
+
+def _preference(name: str) -> ColumnElement[Any]:
+    """The column, with its own default where nothing was chosen."""
+    rows = user_preferences.c
+    if name == "is_telegram_linked":
+        return rows.telegram_chat_id.is_not(None)
+    if name == "currency":
+        return func.coalesce(rows.currency, users.c.currency)
+    default = rows[name].server_default
+    return func.coalesce(rows[name], default.arg) if name in CHOICES and isinstance(default, DefaultClause) else rows[name]
+
+
+@compiled
+def oauth_connections_by_id(columns: Columns) -> Select[Any]:
+    rows = oauth_connections
+    chosen = (leaf(_oauth_column(name)).label(name) for name in columns)
+    return select(leaf(rows.c.id).label("key"), *chosen).where(owned(rows), is_one_of(rows.c.id))
+
+
+@compiled
+def oauth_connections_by_user(columns: Columns) -> Select[Any]:
+    """Oldest first."""
+    rows = oauth_connections
+    chosen = (leaf(_oauth_column(name)).label(name) for name in columns)
+    mine = select(leaf(rows.c.user_id).label("key"), *chosen).where(owned(rows), is_one_of(rows.c.user_id))
+    return mine.order_by(rows.c.connected_at, rows.c.id)
+
+
+def _oauth_column(name: str) -> ColumnElement[Any]:
+    """The column, or a text of the provider's profile."""
+    rows = oauth_connections.c
+    return rows.profile_data[name].astext if name in ("name", "email") else rows[name]
 
 
 @compiled
@@ -78,3 +120,33 @@ async def record_sign_in(session: SystemSession, user_id: UUID, address: str | N
 async def replace_password_hash(session: SystemSession, user_id: UUID, old: str, new: str) -> None:
     """Keep the same password under stronger parameters, unless it was changed meanwhile."""
     await session.execute(update(users).where(users.c.id == user_id, users.c.password_hash == old).values(password_hash=new))
+
+
+async def currency_of(session: WriteSession) -> str:
+    """The viewer's currency as it is now."""
+    return str((await session.run(select(users.c.currency).where(owned(users)))).scalar_one())
+
+
+async def store_preferences(session: WriteSession, currency: str, chosen: dict[str, Any]) -> None:
+    """Store what the viewer has chosen and leave the rest as it is, or as its default is. `currency` is that of a first amount."""
+    row = insert(user_preferences).values({"user_id": session.viewer.user_id, "currency": currency, **chosen})
+    await session.execute(row.on_conflict_do_update(index_elements=["user_id"], set_={name: row.excluded[name] for name in chosen}))
+
+
+class WaysIn(NamedTuple):
+    """How the viewer can sign in."""
+
+    has_password: bool
+    oauth_connection_ids: list[UUID]
+
+
+async def lock_ways_in(session: WriteSession) -> WaysIn:
+    """How the viewer can sign in; nobody takes a way from them until this has committed."""
+    found = await session.run(select(users.c.password_hash.is_not(None)).where(owned(users)).with_for_update())
+    ids = await session.run(select(oauth_connections.c.id).where(owned(oauth_connections)))
+    return WaysIn(bool(found.scalar_one()), list(ids.scalars()))
+
+
+async def delete_oauth_connection(session: WriteSession, connection_id: UUID) -> None:
+    rows = oauth_connections
+    await session.run(delete(rows).where(owned(rows), rows.c.id == bindparam("gone")), gone=connection_id)

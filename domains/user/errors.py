@@ -31,3 +31,30 @@ class CurrencyInvalid(AppError):
 class LocaleInvalid(AppError):
     code = "LOCALE_INVALID"
     default_message = "A locale is a language tag of BCP 47, such as fr-FR."
+
+
+class AlertAmountInvalid(AppError):
+    code = "ALERT_AMOUNT_INVALID"
+    default_message = "An amount to be told from is not negative, below 10^15, and has no more digits after the point than your currency."
+
+
+class AlertThresholdsInvalid(AppError):
+    code = "ALERT_THRESHOLDS_INVALID"
+    default_message = "Thresholds are at most 10 shares of a budget, above 0 and at most 10, each larger than the one before."
+
+
+class DashboardLayoutInvalid(AppError):
+    code = "DASHBOARD_LAYOUT_INVALID"
+    default_message = "A layout of the dashboard is a JSON object."
+
+
+class OAuthConnectionNotFound(AppError):
+    code = "OAUTH_CONNECTION_NOT_FOUND"
+    default_message = "There is no such connection."
+
+
+class LastWayIn(AppError):
+    """Without a password and without another connection, its owner could never sign in again."""
+
+    code = "LAST_WAY_IN"
+    default_message = "This is the only way in which you can sign in. Set a password first, or connect another account."

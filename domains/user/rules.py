@@ -1,14 +1,28 @@
-"""Rules about people's accounts: addresses, passwords, settings. Pure."""
+"""Rules about people's accounts: addresses, passwords, settings, preferences. Pure."""
 
 import re
 import unicodedata
+from collections.abc import Sequence
+from decimal import Decimal
 from functools import cache
+from itertools import pairwise
 from zoneinfo import available_timezones
 
 import idna
 
 from domains.core import currencies
-from domains.user.errors import CurrencyInvalid, EmailInvalid, FullNameInvalid, LocaleInvalid, PasswordTooWeak, TimeZoneInvalid
+from domains.core.money import fits, has_minor_units_of
+from domains.user.errors import (
+    AlertAmountInvalid,
+    AlertThresholdsInvalid,
+    CurrencyInvalid,
+    DashboardLayoutInvalid,
+    EmailInvalid,
+    FullNameInvalid,
+    LocaleInvalid,
+    PasswordTooWeak,
+    TimeZoneInvalid,
+)
 
 EMAIL_MAX = 255
 LOCAL_PART_MAX = 64
@@ -19,6 +33,9 @@ PASSWORD_MAX = 256
 DIFFERENT_MIN = 4
 FULL_NAME_MAX = 255
 LOCALE_MAX = 10
+#: How many shares of a budget one may be told at, and the largest.
+THRESHOLDS_AT_MOST = 10
+LARGEST_THRESHOLD = Decimal(10)
 
 _LOCAL_PART = re.compile(r"[^\s@\"(),:;<>\[\\\]\x00-\x1f\x7f]+")
 _INVISIBLE = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp", "Zs"})
@@ -132,6 +149,28 @@ def check_locale(tag: str) -> str:
     if len(tag) > LOCALE_MAX or _LOCALE.fullmatch(tag) is None:
         raise LocaleInvalid(field="locale")
     return tag
+
+
+def check_alert_amount(amount: Decimal, currency: str) -> Decimal:
+    """From which amount on a transaction is told of; 0 is of every one. Errors: AlertAmountInvalid."""
+    if amount < 0 or not fits(amount) or not has_minor_units_of(amount, currency):
+        raise AlertAmountInvalid(field="transactionAlertThreshold")
+    return amount
+
+
+def check_alert_thresholds(shares: Sequence[Decimal]) -> list[Decimal]:
+    """At which shares of a budget its owner is told (1 is all of it), ascending; none is never. Errors: AlertThresholdsInvalid."""
+    is_bounded = len(shares) <= THRESHOLDS_AT_MOST and all(0 < share <= LARGEST_THRESHOLD for share in shares)
+    if not is_bounded or any(before >= after for before, after in pairwise(shares)):
+        raise AlertThresholdsInvalid(field="budgetAlertThresholds")
+    return list(shares)
+
+
+def check_dashboard_layout(layout: object) -> dict[str, object]:
+    """Whatever a front-end keeps, as an object. How large and deep it may be, the scalar says. Errors: DashboardLayoutInvalid."""
+    if not isinstance(layout, dict):
+        raise DashboardLayoutInvalid(field="dashboardLayout")
+    return layout
 
 
 @cache
