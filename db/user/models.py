@@ -160,7 +160,7 @@ class OAuthConnection(Base):
     access_token: Mapped[str | None] = mapped_column(Text)
     refresh_token: Mapped[str | None] = mapped_column(Text)
     token_expires_at: Mapped[datetime | None] = instant()
-    profile_data: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    profile_data: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     connected_at: Mapped[datetime] = created_at()
     updated_at: Mapped[datetime] = updated_at()
 

@@ -22,6 +22,7 @@ from tests.resolvers.api import Client, codes, gid
 from tests.resolvers.bank.test_statement_import import CSV
 from tests.resolvers.household import COFFEE, FOOD, MONTH, TODAY, account, add_goal, bring, moved
 from tests.resolvers.test_statements import fields_of
+from tests.resolvers.user.links import connect
 
 CONTRACT = Path(__file__).parents[2] / "graphql"
 DOCUMENTS = {f"{path.parent.name}/{path.stem}": path.read_text() for path in sorted((CONTRACT / "operations").glob("*/*.graphql"))}
@@ -89,6 +90,11 @@ async def an_import(household: Household) -> dict[str, Any]:
     return {"id": await household.imported()}
 
 
+async def a_link(household: Household) -> dict[str, Any]:
+    assert household.client.viewer is not None
+    return {"input": {"id": gid("OAuthConnection", await connect(household.client.services, household.client.viewer))}}
+
+
 #: What each operation is run with.
 VARIABLES: dict[str, Callable[[Household], Awaitable[dict[str, Any]]]] = {
     "auth/sign_in": given(lambda it: {"email": it.email, "password": PASSWORD}),
@@ -96,9 +102,11 @@ VARIABLES: dict[str, Callable[[Household], Awaitable[dict[str, Any]]]] = {
     "auth/sign_up": given(lambda _: {"email": f"{uuid4()}@example.com", "password": PASSWORD}),
     "bank/account_transactions": by(id=lambda it: it.account, first=lambda _: 1, filter=lambda _: {"direction": "DEBIT"}),
     "bank/accounts": nothing,
+    "bank/connections": nothing,
     "bank/follow_import": an_import,
     "bank/import_statement": given(lambda it: {"uploadId": it.upload, "idempotencyKey": "k"}),
     "bank/statement_import": an_import,
+    "bank/sync_history": by(first=lambda _: 1, filter=lambda _: {"status": "SUCCESS"}),
     "budget/budgets": nothing,
     "budget/create_budget": given(lambda _: new_budget()),
     "budget/delete_budget": given(lambda it: {"id": it.budget}),
@@ -110,9 +118,13 @@ VARIABLES: dict[str, Callable[[Household], Awaitable[dict[str, Any]]]] = {
     "transaction/transactions": by(first=lambda _: 1, sort=lambda _: "AMOUNT_DESC", filter=lambda _: {"text": "shop"}),
     "transaction/update_transaction": given(lambda it: {"id": it.transaction, "category": gid("Category", FOOD), "tags": ["a"]}),
     "user/dashboard": nothing,
+    "user/delete_oauth_connection": a_link,
     "user/me": nothing,
     "user/node": by(id=lambda it: it.budget),
     "user/nodes": by(ids=lambda it: [it.account, it.transaction, gid("Category", FOOD), "nonsense"]),
+    "user/preferences": nothing,
+    "user/profile": nothing,
+    "user/update_preferences": given(lambda _: {"dailySummaryTime": "07:30", "budgetAlertThresholds": ["0.5", "1"]}),
 }
 
 

@@ -9,6 +9,7 @@ import pytest
 from graphql import FieldNode, GraphQLSchema, TypeInfo, TypeInfoVisitor, Visitor, parse, visit
 
 from db.bank import queries as bank
+from db.bank import queries_syncs as syncs
 from db.bank.models import statement_imports
 from db.budget import queries as budgets
 from db.engines import Viewer
@@ -25,6 +26,14 @@ from tests.resolvers.household import account as statement_account
 QUERIES: dict[str, tuple[str, int]] = {
     "accounts and connections": ("{ me { accounts { name connection { institutionName accounts { id } } } } }", 3),
     "connections": ("{ me { email connections { status accounts { name } } } }", 3),
+    "preferences": ("{ me { preferences { dailySummaryTime transactionAlertThreshold { amount currency } } } }", 1),
+    "links": ("{ me { currency oauthConnections { provider email } } }", 2),
+    "syncs": ("{ me { syncHistory(first: 100) { nodes { status connection { status } statementImport { filename } } totalCount } } }", 4),
+    "syncs of connections": (
+        """{ me { connections { syncHistory(first: 2, filter: {status: STARTED}) {
+          nodes { errorCode } pageInfo { endCursor } totalCount } } } }""",
+        3,
+    ),
     "pages of accounts": ("{ me { accounts { transactions(first: 2) { nodes { id } pageInfo { endCursor } totalCount } } } }", 3),
     "transactions": (
         """{ me { transactions(first: 100) {
@@ -69,7 +78,10 @@ async def furnish(services: Services, viewer: Viewer, many: int) -> None:
             row = {"id": uuid4(), "account_type": "checking", "account_name": f"A {number}", "currency": "USD", **dict.fromkeys(names)}
             await bank.find_or_add_accounts(session, connection_id, [{**row, "provider_account_id": "one"}])
             failed = {"status": "failed", "error_code": "STATEMENT_REJECTED", "error_message": "No.", "completed_at": services.clock.now()}
-            await bank.add_import(session, {"id": uuid4(), "filename": f"{number}.csv", **failed})
+            import_id = uuid4()
+            await bank.add_import(session, {"id": import_id, "filename": f"{number}.csv", **failed})
+            await syncs.begin_sync(session, import_id, services.clock.now())
+            await syncs.place_sync(session, import_id, connection_id)
     await bring(services, viewer, statement_account("Daily", [moved(MONTH, "1.00") for _ in range(many)]))
     async with services.db.write("budget", viewer) as session:
         for number in range(many):

@@ -17,6 +17,7 @@ from sqlalchemy import ColumnElement, FromClause, Uuid, bindparam
 
 from app.embedded import Embedded
 from db import statements
+from db.bank import queries_syncs
 from db.budget import queries as budgets
 from domains.core.ids import parse_id
 from domains.flows.services import Services
@@ -31,6 +32,7 @@ from tests.resolvers.budget.budgets import create, delete, update
 from tests.resolvers.conftest import MakeClient
 from tests.resolvers.household import COFFEE, MONTH, account, add_goal, bring, moved
 from tests.resolvers.test_operations import DOCUMENTS
+from tests.resolvers.user.links import connect
 
 QUIET_S = 0.25
 #: Types whose rows are everybody's.
@@ -47,6 +49,10 @@ FOLLOW = "subscription($ids: [ID!]) { budgetUpdated(ids: $ids) { budgetId versio
 IDS = (
     """{ me { id accounts { id } connections { id } transactions { nodes { id } pageInfo { endCursor } } budgets { id } goals { id } } }"""
 )
+SYNCS = """query($filter: BankSyncFilter) { me {
+  syncHistory(filter: $filter) { nodes { id connection { id } } totalCount }
+  connections { id syncHistory(filter: $filter) { nodes { id } totalCount } }
+} }"""
 
 Case = Callable[[Client, str], Awaitable[Answer]]
 
@@ -98,6 +104,9 @@ CASES: dict[str, Case] = {
     "User.transactions(filter.categoryIds)": page("categoryIds"),
     "BankAccount.transactions(filter.accountIds)": page("accountIds"),
     "BankAccount.transactions(filter.categoryIds)": page("categoryIds"),
+    "User.syncHistory(filter.connectionIds)": lambda client, given: client.ask(SYNCS, filter={"connectionIds": [given]}),
+    "BankConnection.syncHistory(filter.connectionIds)": lambda client, given: client.ask(SYNCS, filter={"connectionIds": [given]}),
+    "Mutation.oauthConnectionDelete(input.id)": change("user/delete_oauth_connection", id=None),
     "Mutation.budgetCreate(input.category)": create_with,
     "Mutation.budgetUpdate(input.id)": change("budget/update_budget", id=None, name="Mine"),
     "Mutation.budgetUpdate(input.category)": mine("budget/update_budget", "budget", category=None),
@@ -141,7 +150,9 @@ async def two(request: pytest.FixtureRequest, api: Gateway, services: Services, 
     assert a.viewer is not None
     goal = await add_goal(services, a.viewer, "Boat")
     begun = await begin(a, await uploaded(a))
+    link = await connect(services, a.viewer)
     me = (await a.data(IDS))["me"]
+    sync = await synced(a, begun["statementImport"]["id"], me["connections"][0]["id"])
     ids = {
         "User": me["id"],
         "BankAccount": me["accounts"][0]["id"],
@@ -150,6 +161,8 @@ async def two(request: pytest.FixtureRequest, api: Gateway, services: Services, 
         "Budget": me["budgets"][0]["id"],
         "SavingsGoal": gid("SavingsGoal", goal),
         "StatementImport": begun["statementImport"]["id"],
+        "BankSync": sync,
+        "OAuthConnection": gid("OAuthConnection", link),
         "Upload": await uploaded(a),
     }
     found = Two(a, b, ids, me["transactions"]["pageInfo"]["endCursor"], key)
@@ -158,6 +171,15 @@ async def two(request: pytest.FixtureRequest, api: Gateway, services: Services, 
         return
     with unfiltered():
         yield found
+
+
+async def synced(client: Client, import_gid: str, connection_gid: str) -> str:
+    """The line of an import that goes on, in the history of this connection."""
+    import_id, connection_id = [UUID(parts[1]) for each in (import_gid, connection_gid) if (parts := split_global_id(each)) is not None]
+    async with client.services.db.write("bank", client.viewer) as session:
+        await queries_syncs.begin_sync(session, import_id, client.services.clock.now())
+        await queries_syncs.place_sync(session, import_id, connection_id)
+    return str((await client.data("{ me { syncHistory { nodes { id } } } }"))["me"]["syncHistory"]["nodes"][0]["id"])
 
 
 class unfiltered:
@@ -251,7 +273,16 @@ async def test_what_a_sees_of_itself_b_does_not(two: Two) -> None:
 
 
 async def test_bs_own_lists_hold_nothing_of_a(two: Two) -> None:
-    for name in ("user/me", "user/dashboard", "bank/accounts", "budget/budgets", "budget/goals", "transaction/transactions"):
+    for name in (
+        "user/me",
+        "user/dashboard",
+        "bank/accounts",
+        "budget/budgets",
+        "budget/goals",
+        "transaction/transactions",
+        "bank/sync_history",
+        "user/profile",
+    ):
         answer = repr(await two.b.ask(DOCUMENTS[name]))
         assert not any(each in answer for each in (*two.ids.values(), *two.keys)), name
 
