@@ -1,10 +1,12 @@
-"""A user's change to a transaction, and the budgets it moves, answered together."""
+"""A user's change to a transaction, and the budgets it moves, answered together. What it says of the merchant, a worker counts."""
 
 from uuid import UUID
 
+from db import jobs
 from db.engines import Viewer
 from domains.flows.refold_budgets import refold_held
 from domains.flows.services import Services
+from domains.flows.vote_on_merchants import VOTE
 from domains.transaction.service import update_transaction as service
 
 
@@ -12,6 +14,8 @@ async def update_transaction(services: Services, viewer: Viewer, command: servic
     """Errors: those of the use case."""
     async with services.db.write("transaction", viewer) as session:
         updated = await service.update_transaction(session, command)
+        if updated.moves_sums:
+            await jobs.add(session, VOTE, key=str(viewer.user_id))
     if updated.moves_sums:
         await refold_held(services, viewer, updated.refold)
     return command.transaction_id

@@ -1,0 +1,58 @@
+"""Embeddings of transactions: keeping them, and finding what is near."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import NamedTuple
+from uuid import UUID
+
+from db.analytics.queries import embeddings as queries
+from db.analytics.queries.embeddings import Embedding
+from db.analytics.vectors import MODELS
+from db.engines import WriteSession
+from db.read import Read
+
+#: Rows per statement: a row of 3,072 dimensions is some 40 KB of text.
+CHUNK = 200
+#: Up to so many vectors of the viewer's, all of them are compared.
+EXACT_UP_TO = 10_000
+
+
+class Near(NamedTuple):
+    """A transaction, and how far it is: 0 (the same direction) to 2 (the opposite)."""
+
+    transaction_id: UUID
+    transaction_date: date
+    distance: float
+
+
+class UnknownModel(ValueError):
+    """No model of that name is known, or its vectors have another length. A mistake of ours: no client names a model."""
+
+
+async def store_embeddings(session: WriteSession, rows: Sequence[Embedding]) -> None:
+    """Keep what models made of the viewer's transactions, each in the place of what the same model made before."""
+    for start in range(0, len(rows), CHUNK):
+        await queries.store_embeddings(session, rows[start : start + CHUNK])
+
+
+async def find_nearest(read: Read, model: str, vector: Sequence[float], count: int) -> list[Near]:
+    """Up to `count` of the viewer's transactions whose embeddings are nearest to `vector` by cosine, the nearest first.
+
+    Exact for whoever has at most `EXACT_UP_TO` embeddings of the model, and on servers whose index stops before it has found
+    enough that is the viewer's (pgvector before 0.8). Else the index looks, which may miss some.
+    Errors: UnknownModel.
+    """
+    if MODELS.get(model) != len(vector):
+        raise UnknownModel(f"{model}: {len(vector)} dimensions")
+    by_index = await _has_many(read, model) and bool(await read.value(queries.search_on()))
+    found = await read.rows(queries.nearest(model, by_index=by_index), vector=as_text(vector), size=count)
+    return [Near(*row) for row in found]
+
+
+def as_text(vector: Sequence[float]) -> str:
+    """A vector as pgvector reads it."""
+    return f"[{','.join(map(repr, map(float, vector)))}]"
+
+
+async def _has_many(read: Read, model: str) -> bool:
+    return bool(await read.value(queries.count_up_to(model), most=EXACT_UP_TO + 1) > EXACT_UP_TO)
