@@ -13,6 +13,7 @@ from resolvers.declared import (
     EVERYBODY_KEY,
     VIEWER_KEY,
     Column,
+    CountOf,
     Declarations,
     DeclaredField,
     GlobalId,
@@ -77,8 +78,8 @@ def _contribute(declarations: Declarations, roots: dict[str, type], target: str,
 
 
 def _check_reads_only_the_key(domain: str, target: str, field: StrawberryField) -> None:
-    if not isinstance(field, DeclaredField) or not isinstance(field.how, Link | PageOf):
-        raise TypeError(f"{domain} adds {target}.{field.python_name}: a field on another's type is a link, links or page")
+    if not isinstance(field, DeclaredField) or not isinstance(field.how, Link | PageOf | CountOf):
+        raise TypeError(f"{domain} adds {target}.{field.python_name}: a field on another's type is a link, links, page or count")
     if field.how.key != ENTITY_KEY:
         raise TypeError(f"{domain} adds {target}.{field.python_name}, which reads {field.how.key!r}: only the key may be read")
 
@@ -94,6 +95,8 @@ def _check(declarations: Declarations, type_name: str, field: DeclaredField) -> 
             get_loader(how.loader, "page")
             if how.count is not None:
                 get_loader(how.count, "count")
+        case CountOf():
+            get_loader(how.loader, "count")
         case Column():
             _check_leaf(place, field)
         case GlobalId() | MoneyOf():

@@ -18,7 +18,7 @@ from strawberry.types.field import UNRESOLVED, StrawberryField
 from strawberry.types.unset import UNSET
 
 from resolvers.ids import to_global_id
-from resolvers.loaders import Columns, get_loader
+from resolvers.loaders import Columns, Page, get_loader
 from resolvers.paging import BY_ID, DEFAULT_FIRST, LoadedPage, Paging, read_arguments
 from resolvers.scalars import Money, format_amount
 
@@ -86,7 +86,18 @@ class PageOf:
     paging: Paging
 
 
-How: TypeAlias = Column | GlobalId | MoneyOf | AmountsOf | Link | PageOf
+@dataclass(frozen=True, slots=True)
+class CountOf:
+    """How many a loader of shape "count" has under the row's key column."""
+
+    key: str
+    loader: str
+
+
+How: TypeAlias = Column | GlobalId | MoneyOf | AmountsOf | Link | PageOf | CountOf
+
+#: What a loader of shape "count" is given where no page is asked for: no filter.
+UNPAGED = Page(1)
 
 
 class Declarations:
@@ -188,6 +199,9 @@ class DeclaredField(StrawberryField):
                 return self._linked(how, source, info)
             case PageOf() as how:
                 return self._paged(how, source, info, kwargs)
+            case CountOf() as how:
+                counted: Awaitable[int] = info.context.loaders.load(get_loader(how.loader), key_text(getattr(source, how.key)), (), UNPAGED)
+                return counted
             case _:
                 raise TypeError(f"{self.python_name} is not declared")
 
@@ -271,7 +285,7 @@ def columns_read(how: How | None) -> Columns:
             return (name,)
         case MoneyOf(amount, currency):
             return (amount, currency)
-        case Link(key=key) | PageOf(key=key):
+        case Link(key=key) | PageOf(key=key) | CountOf(key=key):
             return (key,)
         case None:
             return ()

@@ -23,6 +23,7 @@ Fields on another domain's type, which is named and never imported; they may rea
         budgets = links("Budget", loader="budget.by_user", size=20)
         transactions = page("Transaction", loader="transaction.page_by_user", count="transaction.count_by_user",
                             filter=TransactionFilter, sorts={TransactionSort.NEWEST: Sort(("transaction_date", "id"), descending=True)})
+        unread_count = count(loader="notification.unread_by_user")   # a number by itself
 
 Root fields (`queries.py`, `mutations.py`, `subscriptions.py`); `extends("Query")`, "Mutation", "Subscription":
 
@@ -68,6 +69,7 @@ from uuid import UUID
 
 import strawberry
 from strawberry import Private as Hidden
+from strawberry.federation.schema_directives import Cost
 from typing_extensions import dataclass_transform
 
 from resolvers.context import Info
@@ -77,6 +79,7 @@ from resolvers.declared import (
     VIEWER_KEY,
     AmountsOf,
     Column,
+    CountOf,
     GlobalId,
     Link,
     MoneyOf,
@@ -109,6 +112,7 @@ __all__ = [
     "amounts",
     "choice",
     "column",
+    "count",
     "entity",
     "expose",
     "extends",
@@ -161,6 +165,11 @@ def link(target: str, *, key: str, loader: str | None = None, nullable: bool = T
 def links(target: str, *, loader: str, key: str = "id", size: int = ASSUMED_LINKS, **options: Any) -> Any:
     """All `target`s of a loader of shape "many", for lists that stay short. `size` is how many its cost assumes."""
     return make_field(Link(target, key, loader, many=True, nullable=False, size=size), object, **options)
+
+
+def count(*, loader: str, key: str = "id", **options: Any) -> Any:
+    """How many there are, by a loader of shape "count", which is given no filter. It costs what a `totalCount` does."""
+    return make_field(CountOf(key, loader), int, directives=[Cost(weight=1)], **options)
 
 
 def page(

@@ -224,7 +224,8 @@ class _Source:
         lines = [*self._prelude(), *self.views, "def connection(key):"]
         if step.needs_rows:
             lines += ["    rows = groups.get(key, NONE)", "    more = len(rows) > first", "    if more: rows = rows[:first]"]
-        return [*lines, f"    return {{{', '.join(parts)}}}", "return connection"]
+        value = f"{{{', '.join(parts)}}}" if parts else self._connection_part(Total())  # without parts it is a count by itself
+        return [*lines, f"    return {value}", "return connection"]
 
     def _prelude(self) -> list[str]:
         step = self.step

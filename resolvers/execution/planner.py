@@ -23,7 +23,19 @@ from graphql.execution.values import VariableValues
 from strawberry.types.arguments import convert_arguments
 from strawberry.types.field import StrawberryField
 
-from resolvers.declared import VIEWER_KEY, AmountsOf, Column, DeclaredField, GlobalId, Link, MoneyOf, PageOf, sort_columns
+from resolvers.declared import (
+    UNPAGED,
+    VIEWER_KEY,
+    AmountsOf,
+    Column,
+    CountOf,
+    DeclaredField,
+    GlobalId,
+    Link,
+    MoneyOf,
+    PageOf,
+    sort_columns,
+)
 from resolvers.errors import Fault
 from resolvers.execution.build import compile_builders
 from resolvers.execution.plan import (
@@ -51,13 +63,13 @@ from resolvers.execution.plan import (
 )
 from resolvers.execution.selection import Selection
 from resolvers.loaders import Page, get_loader
-from resolvers.paging import read_arguments
+from resolvers.paging import Paging, read_arguments
 from resolvers.schema import Schema
 
 BACKREF = "strawberry-definition"
 TYPENAME = "__typename"
 #: Scalars whose rows hold what is answered (the JSON encoder writes dates and instants).
-PLAIN_SCALARS = frozenset({"String", "Int", "Float", "Boolean", "ID", "Decimal", "Date", "DateTime", "LocalTime", "CurrencyCode"})
+PLAIN_SCALARS = frozenset({"String", "Int", "Float", "Boolean", "ID", "Decimal", "Date", "DateTime", "LocalTime", "CurrencyCode", "JSON"})
 NO_VARIABLES = VariableValues({}, {})
 
 
@@ -147,6 +159,8 @@ class _Planner:
                 return self._link(step, link, definition, nodes)
             case PageOf() as paged:
                 return self._page(step, paged, definition, nodes)
+            case CountOf() as counted:
+                return self._count(step, counted, definition, nodes[0])
             case _:
                 raise Unplannable(f"{kind.name}.{nodes[0].name.value} has a resolver")
 
@@ -173,6 +187,14 @@ class _Planner:
             child.connection.append((name, self._connection_part(child, how, inner, kind)))
         if not child.needs_rows and child.count is None:
             raise Unplannable(f"a page of {how.target} of which nothing is read")  # its arguments are checked all the same
+        return Child(child, how.key)
+
+    def _count(self, step: Step, how: CountOf, definition: GraphQLField, node: FieldNode) -> Child:
+        """A page of which nothing but the count is read: a number stands in its place."""
+        loader = get_loader(how.loader)
+        child = self._step(step, how.key, loader)
+        child.call = PageCall(Paging(""), definition, node, "", UNPAGED)
+        child.count = loader
         return Child(child, how.key)
 
     def _step(self, parent: Step, key: str, loader: Any) -> Step:

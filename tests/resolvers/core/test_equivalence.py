@@ -31,7 +31,7 @@ def nothing_left_behind() -> Iterator[None]:
 
 #: Field -> type it leads to; None for leaves.
 LEAVES = {
-    "Person": ["id", "name", "nickname", "joinedAt"],
+    "Person": ["id", "name", "nickname", "joinedAt", "entryCount"],
     "Label": ["id", "title", "colour"],
     "Usage": ["share", "version", "tags"],
     "Pot": ["id", "name"],

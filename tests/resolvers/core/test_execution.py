@@ -183,3 +183,17 @@ async def test_ids_of_any_text_are_written_as_they_are_read(gateway: Gateway, ho
     found = await ask(gateway, household, "{ labels { id } }")
 
     assert [label["id"] for label in found["data"]["labels"]] == [to_global_id("Label", key) for key in keys]
+
+
+async def test_a_count_by_itself_is_a_number_and_one_statement(gateway: Gateway) -> None:
+    household = furnish(pots=2, entries=7)
+
+    answer = await ask(gateway, household, "{ me { entryCount } }")
+
+    assert is_planned(gateway, "{ me { entryCount } }")
+    assert answer["data"] == {"me": {"entryCount": 7}}
+    assert [name for name, _, _ in household.asked] == ["entries.count_by_person"]
+
+
+async def test_a_count_of_nothing_is_nought(gateway: Gateway) -> None:
+    assert (await ask(gateway, furnish(entries=0), "{ me { name entryCount } }"))["data"]["me"]["entryCount"] == 0

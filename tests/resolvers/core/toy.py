@@ -24,6 +24,7 @@ from resolvers.fields import (
     Sort,
     amounts,
     column,
+    count,
     entity,
     extends,
     from_global_id,
@@ -268,6 +269,7 @@ def _declare_people() -> None:
         nickname = column(str | None)
         joined_at = column(datetime)
         favourite = link("Pot", key="favourite_id")
+        entry_count = count(loader="entries.count_by_person")
 
         @strawberry.field
         def greeting(self) -> str:
