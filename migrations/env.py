@@ -13,10 +13,12 @@ from db.base import SYSTEM_ROLE, metadata_of, schema_of
 MIGRATOR_WAIT_S = 120
 LOCK_WAIT_S = 5
 
-PARTITION = re.compile(r"transactions_y\d{4}")
+PARTITION = re.compile(r"transactions_y\d{4}|audit_logs_\d{4}_\d{2}")
 
 #: Its expression comes back from the server in other words. A test compares it, with all else, as the server words both.
 WORDED_BY_THE_SERVER = {"ix_transactions_search"}
+#: Led by the user where the server has btree_gin (docs/adr/0006).
+LED_BY_THE_USER_IF_POSSIBLE = {"ix_transactions_tags"}
 
 
 def migrate(connection: Connection, domain: str) -> None:
@@ -53,7 +55,7 @@ def _is_ours(name: str | None, kind: str, schema: str) -> bool:
 
 def _is_compared(item: Any, name: str | None, _kind: str, _reflected: bool, _compared: Any) -> bool:
     """Views stand among the tables for statements' sake; migrations write them by hand."""
-    return name not in WORDED_BY_THE_SERVER and not item.info.get("is_view", False)
+    return name not in WORDED_BY_THE_SERVER | LED_BY_THE_USER_IF_POSSIBLE and not item.info.get("is_view", False)
 
 
 _connection = context.config.attributes.get("connection")
