@@ -34,7 +34,7 @@ def has_minor_units_of(amount: Decimal, currency: str) -> bool:
 def _digits_after_point(amount: Decimal) -> int:
     """Those that count: 1.50 has one. Counted on the digits themselves, since arithmetic would round a long amount first."""
     _, digits, exponent = amount.as_tuple()
-    if not isinstance(exponent, int):
+    if not isinstance(exponent, int) or not amount:
         return 0
     written = "".join(map(str, digits))
     zeros = len(written) - len(written.rstrip("0"))

@@ -39,6 +39,12 @@ def test_a_quantized_amount_has_the_minor_units_of_its_currency_and_fits(amount:
     assert abs(quantized - amount) <= Decimal(1).scaleb(-currencies.digits(currency)) / 2
 
 
+@pytest.mark.parametrize("text", ["0", "0.0", "0.00", "0.0000", "-0.0000", "0E+3"])
+def test_nothing_is_nothing_in_every_currency(text: str) -> None:
+    assert all(money.has_minor_units_of(Decimal(text), currency) for currency in currencies.DIGITS)
+    assert money.fits(Decimal(text))
+
+
 def test_half_a_cent_goes_to_the_even_one() -> None:
     assert [money.quantize(Decimal(text), "USD") for text in ("0.005", "0.015", "-0.025")] == [
         Decimal("0.00"),
