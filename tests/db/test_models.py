@@ -36,6 +36,18 @@ def _connection(**values: Any) -> dict[str, Any]:
     return sample_rows(uuid4())["bank_schema.bank_connections"] | values
 
 
+def _preferences(**values: Any) -> dict[str, Any]:
+    return sample_rows(uuid4())["user_schema.user_preferences"] | values
+
+
+def _link(**values: Any) -> dict[str, Any]:
+    return sample_rows(uuid4())["user_schema.oauth_connections"] | values
+
+
+def _sync(**values: Any) -> dict[str, Any]:
+    return {"user_id": uuid4(), "sync_type": "manual"} | values
+
+
 @pytest.mark.parametrize(
     ("table", "row_of", "changes"),
     [
@@ -46,6 +58,27 @@ def _connection(**values: Any) -> dict[str, Any]:
         ("bank_schema.bank_connections", _connection, {"provider": "yodlee"}),
         ("bank_schema.bank_connections", _connection, {"provider": "plaid"}),
         ("bank_schema.bank_connections", _connection, {"last_sync_status": "fine"}),
+        ("user_schema.user_preferences", _preferences, {"currency": "usd"}),
+        ("user_schema.user_preferences", _preferences, {"weekly_report_day": "monday"}),
+        ("user_schema.user_preferences", _preferences, {"transaction_alert_threshold": Decimal(-1)}),
+        ("user_schema.user_preferences", _preferences, {"budget_alert_thresholds": [Decimal(0)]}),
+        ("user_schema.user_preferences", _preferences, {"budget_alert_thresholds": [Decimal("10.1")]}),
+        ("user_schema.user_preferences", _preferences, {"budget_alert_thresholds": [None]}),
+        ("user_schema.user_preferences", _preferences, {"budget_alert_thresholds": [Decimal(1)] * 11}),
+        ("user_schema.user_preferences", _preferences, {"dashboard_layout": "[]"}),
+        ("user_schema.oauth_connections", _link, {"provider": "github"}),
+        ("user_schema.oauth_connections", _link, {"access_token": "secret"}),
+        ("user_schema.oauth_connections", _link, {"refresh_token": "secret"}),
+        ("user_schema.oauth_connections", _link, {"token_expires_at": datetime.now(UTC)}),
+        ("user_schema.oauth_connections", _link, {"profile_data": '{"birthday": "1980-01-01"}'}),
+        ("user_schema.oauth_connections", _link, {"profile_data": "1"}),
+        ("bank_schema.sync_history", _sync, {"sync_type": "webhook"}),
+        ("bank_schema.sync_history", _sync, {"status": "done"}),
+        ("bank_schema.sync_history", _sync, {"status": "success"}),
+        ("bank_schema.sync_history", _sync, {"completed_at": datetime.now(UTC)}),
+        ("bank_schema.sync_history", _sync, {"status": "failed", "completed_at": datetime.now(UTC)}),
+        ("bank_schema.sync_history", _sync, {"transactions_added": -1}),
+        ("bank_schema.sync_history", _sync, {"duration_ms": -1}),
         ("transaction_schema.transactions", transaction, {"amount": Decimal(-1)}),
         ("transaction_schema.transactions", transaction, {"direction": "in"}),
         ("transaction_schema.transactions", transaction, {"status": "booked"}),
@@ -71,6 +104,10 @@ async def test_words_and_amounts_outside_their_sets_are_refused(row: Any, table:
     [
         ("user_schema.users", _user, "status"),
         ("user_schema.users", _user, "email_verified"),
+        ("user_schema.user_preferences", _preferences, "currency"),
+        ("user_schema.user_preferences", _preferences, "budget_alert_thresholds"),
+        ("user_schema.user_preferences", _preferences, "dashboard_layout"),
+        ("bank_schema.sync_history", _sync, "transactions_added"),
         ("bank_schema.bank_connections", _connection, "status"),
         ("transaction_schema.transactions", transaction, "status"),
         ("transaction_schema.transactions", transaction, "tags"),
@@ -197,6 +234,8 @@ async def test_the_effective_category_is_the_users_else_the_finest(
     [
         ("user_schema.users", "full_name = 'x'"),
         ("bank_schema.bank_connections", "status = 'error'"),
+        ("user_schema.user_preferences", "email_notifications = false"),
+        ("user_schema.oauth_connections", "profile_data = '{}'"),
         ("bank_schema.bank_accounts", "status = 'closed'"),
         ("transaction_schema.transactions", "notes = 'x'"),
         ("transaction_schema.monthly_category_summary", "is_frozen = true"),
@@ -233,6 +272,32 @@ async def test_a_connection_with_accounts_is_not_deleted(row: Any) -> None:
 
     with pytest.raises(asyncpg.ForeignKeyViolationError):
         await row.execute("delete from bank_schema.bank_connections where user_id = $1", user)
+
+
+async def test_the_history_of_syncs_outlives_what_it_speaks_of(row: Any) -> None:
+    user = uuid4()
+    for name, values in sample_rows(user).items():
+        await insert(row, name, values)
+
+    await row.execute("delete from bank_schema.statement_imports where user_id = $1", user)
+    kept = await row.fetch("select import_id, connection_id is not null as placed from bank_schema.sync_history where user_id = $1", user)
+    await row.execute("delete from bank_schema.bank_accounts where user_id = $1", user)
+    with pytest.raises(asyncpg.ForeignKeyViolationError, match="sync_history"):
+        await row.execute("delete from bank_schema.bank_connections where user_id = $1", user)
+
+    assert [tuple(each) for each in kept] == [(None, True)]
+
+
+async def test_what_a_person_chose_and_whom_they_are_linked_to_goes_with_their_row(row: Any) -> None:
+    rows = sample_rows(uuid4())
+    for name in ("users", "user_preferences", "oauth_connections"):
+        await insert(row, f"user_schema.{name}", rows[f"user_schema.{name}"])
+    user = rows["user_schema.users"]["id"]
+
+    await row.execute("delete from user_schema.users where id = $1", user)
+
+    for name in ("user_preferences", "oauth_connections"):
+        assert await row.fetchval(f"select count(*) from user_schema.{name} where user_id = $1", user) == 0
 
 
 async def test_the_category_tree_is_loaded_whole(row: Any) -> None:

@@ -7,7 +7,7 @@ import asyncpg
 
 SCHEMAS = ("user_schema", "bank_schema", "transaction_schema", "analytics_schema", "budget_schema")
 #: How a result came about, not what it is: these may differ between an import that was killed and one that was not.
-_HOW = ("jobs", "applied_jobs", "idempotency_keys", "uploads", "statement_imports")
+_HOW = ("jobs", "applied_jobs", "idempotency_keys", "uploads", "statement_imports", "sync_history")
 #: Ids, instants and what is encrypted with a key of the user's own.
 _OF_ONE_RUN = ("uuid", "timestamptz", "bytea")
 
@@ -50,6 +50,19 @@ async def imports(superuser: asyncpg.Connection, user_id: UUID) -> list[Any]:
     """(status, added, unchanged) of each import, the oldest first."""
     query = "select status, added, unchanged from bank_schema.statement_imports where user_id = $1 order by created_at"
     return [tuple(row) for row in await superuser.fetch(query, user_id)]
+
+
+async def syncs(superuser: asyncpg.Connection, user_id: UUID) -> list[Any]:
+    """(type, status, added, updated, error code, whether it knows its connection and how long it took) of each line of the history that
+    an import has, the oldest import first; None for an import that has none."""
+    query = """select s.id, s.sync_type, s.status, s.transactions_added, s.transactions_updated, s.error_code,
+        s.connection_id is not null and s.connection_id = i.connection_id and s.duration_ms >= 0
+        from bank_schema.statement_imports i left join bank_schema.sync_history s on s.import_id = i.id
+        where i.user_id = $1 order by i.created_at"""
+    found = [tuple(row)[1:] if row["id"] else None for row in await superuser.fetch(query, user_id)]
+    lines = await superuser.fetchval("select count(*) from bank_schema.sync_history where user_id = $1", user_id)
+    assert lines == len([each for each in found if each]), "a line without an import"
+    return found
 
 
 async def uploads(superuser: asyncpg.Connection, user_id: UUID) -> int:

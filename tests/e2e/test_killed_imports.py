@@ -35,6 +35,14 @@ KILLED = -signal.SIGKILL
 AT_ONCE = 2
 
 
+def line_of(_status: str, added: int, _unchanged: int) -> tuple[object, ...]:
+    """What the history says of an import that is done, however often it was killed."""
+    return ("manual", "success", added, 0, None, True)
+
+
+LINE = line_of("done", 4, 0)
+
+
 @pytest.fixture(autouse=True)
 async def nothing_waits(db: Db) -> None:
     """What other tests left would be the first thing that a worker of ours dies of."""
@@ -64,6 +72,7 @@ async def undisturbed(
     assert len(found["transaction_schema.transactions"]) == 4
     assert len(found["transaction_schema.monthly_category_summary"]) == 3
     assert '"amount_spent":104.5' in found["budget_schema.budget_utilization"][0]
+    assert await rows.syncs(superuser, viewer.user_id) == [LINE]
     return found
 
 
@@ -134,6 +143,8 @@ async def test_a_command_killed_at_any_step_and_given_again(
     assert {str(fault) for fault in faults if await rows.holdings(superuser, viewers[fault].user_id) != undisturbed} == set()
     ended = {fault: await rows.imports(superuser, viewers[fault].user_id) for fault in faults}
     assert {status for each in ended.values() for status, _, _ in each} == {"done"}
+    lines = {fault: await rows.syncs(superuser, viewers[fault].user_id) for fault in faults}
+    assert {str(fault) for fault in faults if lines[fault] != [line_of(*each) for each in ended[fault]]} == set()
     assert {len(each) for each in ended.values()} == {1, 2}  # the first was killed before or after it had asked for its import
 
 
@@ -154,6 +165,7 @@ async def test_a_worker_killed_at_any_step_and_another_one(
     assert stages == STAGES
     assert {str(fault) for fault in FAULTS if await rows.holdings(superuser, viewers[fault].user_id) != undisturbed} == set()
     assert {str(fault) for fault in FAULTS if await rows.imports(superuser, viewers[fault].user_id) != [("done", 4, 0)]} == set()
+    assert {str(fault) for fault in FAULTS if await rows.syncs(superuser, viewers[fault].user_id) != [LINE]} == set()
     assert {await rows.uploads(superuser, viewer.user_id) for viewer in viewers.values()} == {0}
 
 
@@ -171,7 +183,9 @@ async def test_a_command_killed_after_each_of_its_commits_in_turn(
     assert codes[-1] == 0
     assert len(codes) > len(STEPS)
     assert await rows.holdings(superuser, robin.user_id) == undisturbed
-    assert {status for status, _, _ in await rows.imports(superuser, robin.user_id)} == {"done"}
+    ended = await rows.imports(superuser, robin.user_id)
+    assert {status for status, _, _ in ended} == {"done"}
+    assert await rows.syncs(superuser, robin.user_id) == [line_of(*each) for each in ended]
 
 
 async def test_a_command_whose_connection_is_cut_says_so_and_a_worker_goes_on(
@@ -187,6 +201,7 @@ async def test_a_command_whose_connection_is_cut_says_so_and_a_worker_goes_on(
     assert "Try again" in cut.err
     assert await rows.holdings(superuser, robin.user_id) == undisturbed
     assert await rows.imports(superuser, robin.user_id) == [("done", 4, 0)]
+    assert await rows.syncs(superuser, robin.user_id) == [LINE]
 
 
 async def test_a_worker_whose_connection_is_cut_tries_again_itself(
@@ -206,6 +221,7 @@ async def test_a_worker_whose_connection_is_cut_tries_again_itself(
 
     assert await rows.holdings(superuser, robin.user_id) == undisturbed
     assert await rows.attempts(superuser, robin.user_id, "bank.import") == [2]
+    assert await rows.syncs(superuser, robin.user_id) == [LINE]
     assert "DatabaseUnavailable" in said
     assert "Traceback" not in said
 
@@ -230,6 +246,7 @@ async def test_a_queue_that_redis_forgot_is_worked_off(
 
     assert await rows.holdings(superuser, robin.user_id) == undisturbed
     assert await rows.imports(superuser, robin.user_id) == [("done", 4, 0)]
+    assert await rows.syncs(superuser, robin.user_id) == [LINE]
 
 
 async def test_without_redis_a_command_imports_all_the_same(

@@ -11,7 +11,7 @@ import pytest
 
 from db import jobs
 from db.bank import queries as bank
-from db.bank.models import uploads
+from db.bank.models import sync_history, uploads
 from db.budget import queries as budgets
 from db.engines import Viewer
 from db.errors import LeaseLost
@@ -75,6 +75,14 @@ async def import_row(services: Services, viewer: Viewer, import_id: UUID) -> Map
         row = await read.row(bank.imports_by_id(("status", "added", "unchanged", "error_message", "account_count")), keys=[import_id])
     assert row is not None
     return dict(row.items())
+
+
+async def history(services: Services, viewer: Viewer) -> list[tuple[Any, ...]]:
+    """(type, status, added, updated, error code) of the lines in the history of syncs, the oldest first."""
+    names = ("sync_type", "status", "transactions_added", "transactions_updated", "error_code")
+    async with services.db.write("bank", viewer) as session:
+        lines = (await session.execute(sync_history.select().order_by(sync_history.c.started_at))).mappings()
+        return [tuple(line[name] for name in names) for line in lines]
 
 
 async def queued(services: Services, viewer: Viewer, data: bytes = STATEMENT, name: str = "august.csv") -> UUID:
@@ -185,6 +193,7 @@ async def test_killed_around_any_step_the_next_run_ends_in_the_same_rows(
 
     row = await import_row(services, robin, import_id)
     assert (row["status"], row["added"], row["unchanged"], row["account_count"]) == ("done", 4, 0, 1)
+    assert await history(services, robin) == await history(services, sam) == [("manual", "success", 4, 0, None)]
     assert (await everything(services, robin))["sums"] == (await everything(services, sam))["sums"]
     assert len((await everything(services, robin))["rows"]) == 4
     assert await spent(services, robin, budget_id) == "104.5000"

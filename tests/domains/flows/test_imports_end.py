@@ -1,6 +1,6 @@
 """Every import ends, and says how: whatever becomes of its file, its job and its neighbours."""
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import func, update
 
-from db.bank.models import bank_accounts, uploads
+from db.bank.models import bank_accounts, sync_history, uploads
 from db.base import jobs_table
 from db.engines import Viewer
 from db.transaction.models import monthly_category_summary
@@ -22,7 +22,7 @@ from domains.flows.change_budgets import create_budget
 from domains.flows.services import Services
 from domains.flows.uploads import open_upload, store_upload
 from tests.conftest import MakeUser
-from tests.domains.flows.test_import_statement import STATEMENT, TODAY, WHOLE, claimed, csv, import_row, queued, spent
+from tests.domains.flows.test_import_statement import STATEMENT, TODAY, WHOLE, claimed, csv, history, import_row, queued, spent
 
 
 async def count_of_uploads(services: Services, viewer: Viewer) -> int:
@@ -66,6 +66,7 @@ async def test_an_import_whose_file_is_gone_fails_and_says_so(services: Services
 
     row = await import_row(services, robin, import_id)
     assert (row["status"], row["error_message"]) == ("failed", "There is no such upload. Send the file again.")
+    assert await history(services, robin) == [("manual", "failed", 0, 0, "UPLOAD_NOT_FOUND")]
 
 
 async def test_an_import_whose_job_died_is_closed_and_one_that_is_worked_on_is_not(services: Services, make_user: MakeUser) -> None:
@@ -87,6 +88,41 @@ async def test_an_import_whose_job_died_is_closed_and_one_that_is_worked_on_is_n
     assert (row["status"], row["error_message"]) == ("failed", service.GIVEN_UP_MESSAGE)
     assert (await import_row(services, robin, alive))["status"] == "queued"
     assert await count_of_uploads(services, robin) == 1
+    assert await history(services, robin) == [("manual", "failed", 0, 0, service.GIVEN_UP)]
+
+
+async def test_the_line_of_an_import_that_is_given_up_while_it_ran_is_ended(services: Services, make_user: MakeUser) -> None:
+    robin = await make_user()
+    import_id = await queued(services, robin)
+    began = services.clock.now()
+    async with services.db.write("bank", robin) as session:
+        await service.begin_import(session, import_id, began)
+    assert await history(services, robin) == [("manual", "started", 0, 0, None)]
+    table = jobs_table("bank")
+    async with services.db.system("bank") as session:
+        await session.execute(update(table).where(table.c.key == str(import_id)).values(state="dead", finished_at=func.now()))
+
+    for _ in range(2):
+        async with services.db.write("bank", robin) as session:
+            await service.close_import(session, import_id, began + timedelta(days=60))
+
+    assert await history(services, robin) == [("manual", "failed", 0, 0, service.GIVEN_UP)]
+    async with services.db.write("bank", robin) as session:
+        row = (await session.execute(sync_history.select())).mappings().one()
+    assert (row["started_at"], row["completed_at"] - row["started_at"]) == (began, timedelta(days=60))
+    assert row["duration_ms"] == 2**31 - 1  # the most the column holds: 24 days
+
+
+async def test_a_clock_that_went_back_makes_no_negative_duration(services: Services, make_user: MakeUser) -> None:
+    robin = await make_user()
+    import_id = await queued(services, robin)
+    now = services.clock.now()
+    async with services.db.write("bank", robin) as session:
+        found = await service.begin_import(session, import_id, now)
+        await service.fail_import(session, found, "STATEMENT_REJECTED", "No.", now - timedelta(seconds=5))
+        row = (await session.execute(sync_history.select())).mappings().one()
+
+    assert row["duration_ms"] == 0
 
 
 def said(currency: str, balance: str, day: date) -> Statement:

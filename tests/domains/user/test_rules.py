@@ -1,14 +1,31 @@
 """Addresses, passwords and settings."""
 
 import unicodedata
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domains.user.errors import CurrencyInvalid, EmailInvalid, FullNameInvalid, LocaleInvalid, PasswordTooWeak, TimeZoneInvalid
+from domains.core import currencies
+from domains.user.errors import (
+    AlertAmountInvalid,
+    AlertThresholdsInvalid,
+    CurrencyInvalid,
+    DashboardLayoutInvalid,
+    EmailInvalid,
+    FullNameInvalid,
+    LocaleInvalid,
+    PasswordTooWeak,
+    TimeZoneInvalid,
+)
 from domains.user.rules import (
+    LARGEST_THRESHOLD,
+    THRESHOLDS_AT_MOST,
+    check_alert_amount,
+    check_alert_thresholds,
     check_currency,
+    check_dashboard_layout,
     check_locale,
     check_password,
     check_timezone,
@@ -190,3 +207,34 @@ def test_locales_have_the_shape_of_language_tags() -> None:
         with pytest.raises(LocaleInvalid) as refused:
             check_locale(wrong)
         assert refused.value.field == "locale"
+
+
+@given(st.lists(st.decimals(min_value=-1, max_value=12, places=2), max_size=13))
+def test_thresholds_are_taken_as_they_are_or_refused(shares: list[Decimal]) -> None:
+    is_good = (
+        len(shares) <= THRESHOLDS_AT_MOST and sorted(set(shares)) == shares and all(0 < share <= LARGEST_THRESHOLD for share in shares)
+    )
+
+    if is_good:
+        assert check_alert_thresholds(shares) == shares
+    else:
+        with pytest.raises(AlertThresholdsInvalid):
+            check_alert_thresholds(shares)
+
+
+@given(st.decimals(min_value=-10, max_value=10**15 - 1, places=4), st.sampled_from([*currencies.DIGITS]))
+def test_an_amount_to_be_told_from_has_the_digits_of_its_currency(amount: Decimal, currency: str) -> None:
+    step = Decimal(1).scaleb(-currencies.digits(currency))
+
+    if amount >= 0 and amount % step == 0:
+        assert check_alert_amount(amount, currency) == amount
+    else:
+        with pytest.raises(AlertAmountInvalid):
+            check_alert_amount(amount, currency)
+
+
+@pytest.mark.parametrize("layout", [[], "x", 1, True, None])
+def test_a_layout_is_an_object(layout: object) -> None:
+    assert check_dashboard_layout({"a": layout}) == {"a": layout}
+    with pytest.raises(DashboardLayoutInvalid):
+        check_dashboard_layout(layout)
