@@ -14,7 +14,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from app.errors import SettingsInvalid
-from db.engines import Dsns
+from db.engines import Dsns, Pooler
 
 PREFIX = "FLORIN_"
 #: Domains with a Postgres schema: each may have a database of its own.
@@ -77,6 +77,8 @@ class Settings(BaseSettings):
     trusted_proxies: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)] = ()
     graphiql: bool = False
     access_token_ttl_s: int = Field(default=12 * 3600, ge=60, le=90 * 86400)
+    #: `transaction`: PgBouncer or the like stands before Postgres and pools by transaction.
+    pooler: Pooler = "none"
     #: Connections to Postgres per DSN and process.
     pool_size: int = Field(default=10, ge=1, le=100)
 
@@ -118,6 +120,7 @@ class Settings(BaseSettings):
             system=_required("FLORIN_DATABASE_SYSTEM_DSN", self.database_system_dsn),
             owner=self.database_owner_dsn.get_secret_value() if self.database_owner_dsn else None,
             domains=domain_dsns(os.environ),
+            pooler=self.pooler,
         )
 
     def redis(self) -> str:

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
@@ -38,10 +38,18 @@ SYSTEM_USES = (
     "data migrations",
 )
 
+Pooler = Literal["none", "transaction"]
+
 POOL_SIZE = 10
 POOL_TIMEOUT_S = 5.0
 #: One user's writers wait for each other in Postgres, each on a connection: together they hold at most one in so many.
 WRITERS_SHARE = 3
+#: Prepared statements that are kept, by the driver and by SQLAlchemy. A statement that is kept belongs to one server connection: behind a
+#: transaction pooler none is, and the driver then names none and sends its text again with each use.
+STATEMENT_CACHES: Mapping[Pooler, Mapping[str, int]] = {
+    "none": {"statement_cache_size": 500},
+    "transaction": {"statement_cache_size": 0, "prepared_statement_cache_size": 0},
+}
 #: A killed process's events are published by the relay after this long.
 OUTBOX_DELAY_S = 2.0
 OUTBOX_FLUSH_S = 0.2
@@ -59,12 +67,17 @@ class Viewer:
 
 @dataclass(frozen=True, slots=True)
 class Dsns:
-    """Log-ins, as `postgresql+asyncpg://` DSNs. `domains` holds what a domain overrides: {"budget": {"app": ...}}."""
+    """Log-ins, as `postgresql+asyncpg://` DSNs. `domains` holds what a domain overrides: {"budget": {"app": ...}}.
+
+    pooler: what stands before the server for all but the owner. `transaction`: a pooler that gives each transaction any server
+            connection, so that nothing of ours may live longer than one.
+    """
 
     app: str
     system: str
     owner: str | None = None
     domains: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    pooler: Pooler = "none"
 
     def of(self, domain: str, role: str) -> str:
         """The DSN of `role` (app, system, owner or read) for a domain. `read` falls back to `app`."""
@@ -213,7 +226,7 @@ class Db:
     def _engine(self, dsn: str, *, viewers: bool) -> AsyncEngine:
         engine = self._engines.get((dsn, viewers))
         if engine is None:
-            engine = self._engines[(dsn, viewers)] = _make_engine(dsn, viewers=viewers, size=self._pool_size)
+            engine = self._engines[(dsn, viewers)] = _make_engine(dsn, viewers=viewers, size=self._pool_size, pooler=self.dsns.pooler)
         return engine
 
 
@@ -253,7 +266,7 @@ class _Writers:
     count: int = 0
 
 
-def _make_engine(dsn: str, *, viewers: bool, size: int) -> AsyncEngine:
+def _make_engine(dsn: str, *, viewers: bool, size: int, pooler: Pooler) -> AsyncEngine:
     engine = create_async_engine(
         dsn,
         pool_size=size,
@@ -266,8 +279,8 @@ def _make_engine(dsn: str, *, viewers: bool, size: int) -> AsyncEngine:
         connect_args={
             "connection_class": ViewerConnection if viewers else SystemConnection,
             "record_class": Row,
-            "statement_cache_size": 500,
             "max_cached_statement_lifetime": 0,
+            **STATEMENT_CACHES[pooler],
         },
     )
     event.listen(engine.sync_engine, "checkout", _refuse_closed)
