@@ -1,4 +1,5 @@
--- Roles, their limits and the extensions of Florin: run as a superuser, in Florin's database. Running it again changes nothing.
+-- Roles, their limits and the extensions of Florin: run in Florin's database, as a superuser, or as its owner who has CREATEROLE.
+-- Running it again changes nothing.
 -- Made by `python -m migrations.bootstrap`; a test holds this file against it.
 begin;
 
@@ -58,6 +59,9 @@ begin
     exception when invalid_parameter_value then
       -- client_connection_check_interval exists on some platforms only.
       raise notice 'not set here: % for %', setting.name, setting.role;
+    when insufficient_privilege then
+      raise warning 'not yours to set: % for %', setting.name, setting.role
+        using hint = format('as whoever made the role: alter role %I set %I = %L', setting.role, setting.name, setting.value);
     end;
   end loop;
 end
@@ -67,25 +71,39 @@ do $database$
 begin
   execute format('grant connect, temporary, create on database %I to florin_owner', current_database());
   execute format('grant connect, temporary on database %I to florin_app, florin_system', current_database());
+  if not pg_catalog.has_database_privilege('florin_owner', current_database(), 'create') then
+    raise exception 'florin_owner may not make schemas in database %', current_database()
+      using hint = 'run this as the owner of the database';
+  end if;
 end
 $database$;
 
 create schema if not exists extensions;
 grant usage on schema extensions to florin_owner, florin_app, florin_system;
 
+-- vector is needed. Without the others, which some servers do not have, searches read more than they had to.
 do $extensions$
 declare
   extension text;
+  place constant text := 'extensions';
 begin
   foreach extension in array array['vector', 'btree_gin', 'pg_trgm'] loop
-    if not exists (select from pg_catalog.pg_extension where extname = extension) then
-      execute format('create extension %I with schema extensions', extension);
-    elsif not exists (
-      select from pg_catalog.pg_extension where extname = extension and extnamespace = 'extensions'::regnamespace
-    ) then
+    if exists (select from pg_catalog.pg_extension where extname = extension and extnamespace <> place::regnamespace) then
       raise exception 'extension % is in another schema', extension
-        using hint = format('alter extension %I set schema extensions', extension);
+        using hint = format('alter extension %I set schema %I', extension, place);
+    elsif exists (select from pg_catalog.pg_extension where extname = extension) then
+      continue;
     end if;
+    begin
+      execute format('create extension %I with schema %I', extension, place);
+    exception when feature_not_supported or undefined_file or insufficient_privilege then
+      -- not installed on this server, or only for others to create
+      if extension = 'vector' then
+        raise exception 'extension vector is not to be had: %', sqlerrm
+          using hint = format('install pgvector, or have it made for you: create extension vector with schema %I', place);
+      end if;
+      raise notice 'extension % is not to be had here: %', extension, sqlerrm;
+    end;
   end loop;
 end
 $extensions$;

@@ -1,4 +1,6 @@
-"""What only a superuser can make: the three roles, their limits, the extensions. Everything else belongs to `florin_owner`.
+"""What `florin_owner` cannot make: the three roles, their limits, the extensions. Everything else is its.
+
+A superuser can, and on a managed server, which lets nobody be one, whoever owns the database and may make roles.
 
 python -m migrations.bootstrap > deploy/roles.sql        for operators, who run it with psql and then set passwords (\\password)
 """
@@ -22,7 +24,8 @@ ATTEMPTS = 8
 SCRAM_ITERATIONS = 4096
 
 ROLES_SQL = f"""\
--- Roles, their limits and the extensions of Florin: run as a superuser, in Florin's database. Running it again changes nothing.
+-- Roles, their limits and the extensions of Florin: run in Florin's database, as a superuser, or as its owner who has CREATEROLE.
+-- Running it again changes nothing.
 -- Made by `python -m migrations.bootstrap`; a test holds this file against it.
 begin;
 
@@ -82,6 +85,9 @@ begin
     exception when invalid_parameter_value then
       -- client_connection_check_interval exists on some platforms only.
       raise notice 'not set here: % for %', setting.name, setting.role;
+    when insufficient_privilege then
+      raise warning 'not yours to set: % for %', setting.name, setting.role
+        using hint = format('as whoever made the role: alter role %I set %I = %L', setting.role, setting.name, setting.value);
     end;
   end loop;
 end
@@ -91,25 +97,39 @@ do $database$
 begin
   execute format('grant connect, temporary, create on database %I to {OWNER_ROLE}', current_database());
   execute format('grant connect, temporary on database %I to {APP_ROLE}, {SYSTEM_ROLE}', current_database());
+  if not pg_catalog.has_database_privilege('{OWNER_ROLE}', current_database(), 'create') then
+    raise exception '{OWNER_ROLE} may not make schemas in database %', current_database()
+      using hint = 'run this as the owner of the database';
+  end if;
 end
 $database$;
 
 create schema if not exists {EXTENSIONS_SCHEMA};
 grant usage on schema {EXTENSIONS_SCHEMA} to {OWNER_ROLE}, {APP_ROLE}, {SYSTEM_ROLE};
 
+-- vector is needed. Without the others, which some servers do not have, searches read more than they had to.
 do $extensions$
 declare
   extension text;
+  place constant text := '{EXTENSIONS_SCHEMA}';
 begin
   foreach extension in array array['vector', 'btree_gin', 'pg_trgm'] loop
-    if not exists (select from pg_catalog.pg_extension where extname = extension) then
-      execute format('create extension %I with schema {EXTENSIONS_SCHEMA}', extension);
-    elsif not exists (
-      select from pg_catalog.pg_extension where extname = extension and extnamespace = '{EXTENSIONS_SCHEMA}'::regnamespace
-    ) then
+    if exists (select from pg_catalog.pg_extension where extname = extension and extnamespace <> place::regnamespace) then
       raise exception 'extension % is in another schema', extension
-        using hint = format('alter extension %I set schema {EXTENSIONS_SCHEMA}', extension);
+        using hint = format('alter extension %I set schema %I', extension, place);
+    elsif exists (select from pg_catalog.pg_extension where extname = extension) then
+      continue;
     end if;
+    begin
+      execute format('create extension %I with schema %I', extension, place);
+    exception when feature_not_supported or undefined_file or insufficient_privilege then
+      -- not installed on this server, or only for others to create
+      if extension = 'vector' then
+        raise exception 'extension vector is not to be had: %', sqlerrm
+          using hint = format('install pgvector, or have it made for you: create extension vector with schema %I', place);
+      end if;
+      raise notice 'extension % is not to be had here: %', extension, sqlerrm;
+    end;
   end loop;
 end
 $extensions$;
@@ -150,10 +170,12 @@ async def _retried(connection: Any, passwords: Mapping[str, str]) -> None:
 
 
 async def _set_password(connection: Any, role: str, password: str) -> None:
-    """Send the verifier, never the password (statements may be logged), and only when it would change."""
+    """Send the verifier, never the password (statements may be logged), and only when it would change, where that can be told."""
     if not password.isascii() or not password.isprintable():
         raise ValueError(f"the password of {role} must be printable ASCII")
-    stored = await connection.fetchval("select rolpassword from pg_catalog.pg_authid where rolname = $1", role)
+    stored = None
+    if await connection.fetchval("select has_table_privilege('pg_catalog.pg_authid', 'select')"):  # of managed servers it is nobody's
+        stored = await connection.fetchval("select rolpassword from pg_catalog.pg_authid where rolname = $1", role)
     if stored is None or not verifies(stored, password):
         await connection.execute(f"alter role {role} password '{verifier(password, secrets.token_bytes(16))}'")
 

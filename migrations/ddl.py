@@ -11,6 +11,11 @@ def run(script: str) -> None:
     connection.run_async(lambda driver: driver.execute(script))
 
 
+def has_extension(name: str) -> bool:
+    """Whether the database has it: btree_gin and pg_trgm are not to be had everywhere (docs/adr/0006)."""
+    return bool(op.get_bind().exec_driver_sql(f"select exists (select from pg_catalog.pg_extension where extname = '{name}')").scalar())
+
+
 def open_schema(schema: str) -> str:
     """Let the roles in, and make the function that keeps `updated_at`: one per schema, so that a schema can move alone."""
     return f"""

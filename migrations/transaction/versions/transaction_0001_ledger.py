@@ -2,7 +2,7 @@
 
 from db.base import APP_ROLE, SYSTEM_ROLE, VIEWER_SQL
 from db.transaction.reference.categories import CATEGORIES
-from migrations.ddl import close_schema, drop_operational_tables, open_schema, operational_tables, run, touch, viewers_rows
+from migrations.ddl import close_schema, drop_operational_tables, has_extension, open_schema, operational_tables, run, touch, viewers_rows
 from migrations.reference import load_categories
 
 revision = "transaction_0001"
@@ -226,7 +226,7 @@ SUMMARY = f"""
 
 def upgrade() -> None:
     run(open_schema(SCHEMA))
-    run(TRANSACTIONS + TRANSACTION_INDEXES)
+    run(TRANSACTIONS + (TRANSACTION_INDEXES if has_extension("btree_gin") else TRANSACTION_INDEXES.replace("gin (user_id, ", "gin (")))
     run(ENSURE_PARTITION)
     run(OWN_TRANSACTIONS)
     run(KEYS + CATEGORY_TREE + LEDGERS + SUMMARY)
