@@ -1,4 +1,4 @@
-"""Real servers for the whole suite: a Postgres and a Redis of its own, started and migrated once.
+"""Real servers for the whole suite: a Postgres and a Redis of its own, started and migrated once. Which: tests/servers/suite.py.
 
 Nothing is cleared between tests: each makes its own users (`make_user`), and nobody sees another user's rows.
 """
@@ -6,7 +6,6 @@ Nothing is cleared between tests: each makes its own users (`make_user`), and no
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from uuid import uuid4
@@ -15,21 +14,36 @@ import pytest
 from argon2 import PasswordHasher
 from pydantic import SecretStr
 
-from app.embedded import Embedded
-from app.settings import Settings
-from db.base import DOMAINS
+from app.settings import OVERRIDES, Settings
 from db.engines import Db, Dsns, Viewer
 from db.redis import RedisConnections
 from db.user import queries as users
 from domains.user.keys import generate_key
 from domains.user.passwords import Passwords
-from migrations.run import upgrade
+from tests.servers.suite import CHOICE, Servers, open_suite
 
 if TYPE_CHECKING:
     from domains.flows.services import Services
 
 #: argon2 at its cheapest: what is tested is never how slow it is.
 QUICK_PASSWORDS = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+
+
+#: About the launcher of the embedded Postgres 18: on another server they would try the same thing again.
+OF_THE_LAUNCHER = ("tests/app/test_embedded.py", "tests/app/test_run.py", "tests/app/test_operator.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if CHOICE.is_embedded:
+        return
+    skipped = pytest.mark.skip(reason="about the launcher of the embedded Postgres, not about this server")
+    for item in items:
+        if item.nodeid.partition("::")[0] in OF_THE_LAUNCHER:
+            item.add_marker(skipped)
+
+
+def pytest_report_header() -> str:
+    return f"servers: {CHOICE}"
 
 
 class MakeUser(Protocol):
@@ -62,53 +76,56 @@ def make_folder() -> Iterator[Callable[[], Path]]:
 
 
 @pytest.fixture(scope="session")
-def servers(make_folder: Callable[[], Path]) -> Iterator[Embedded]:
+def servers(make_folder: Callable[[], Path]) -> Iterator[Servers]:
     """The suite's servers: in a folder of their own, beside any `florin run`. Migrated."""
-    embedded = Embedded.start(make_folder())
-    try:
-        migrate(embedded.dsns)
-        yield embedded
-    finally:
-        embedded.stop()
-
-
-def migrate(dsns: Dsns) -> None:
-    """Every domain's history, as the owner, on a loop of its own."""
-    with ThreadPoolExecutor(1) as thread:
-        thread.submit(upgrade, {domain: dsns.of(domain, "owner") for domain in DOMAINS}).result()
+    with open_suite(make_folder) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="session")
-def dsns(servers: Embedded) -> Dsns:
-    return servers.dsns
+def dsns(servers: Servers) -> Dsns:
+    """What a process of this suite logs in with."""
+    return servers.used
 
 
 @pytest.fixture(scope="session")
-def settings(servers: Embedded) -> Settings:
-    """What a process of this suite would read from its environment."""
-    return Settings(
-        database_dsn=SecretStr(servers.dsns.app),
-        database_system_dsn=SecretStr(servers.dsns.system),
-        database_owner_dsn=SecretStr(servers.dsns.owner or ""),
+def settings(servers: Servers) -> Iterator[Settings]:
+    """What a process of this suite would read from its environment, where domains' own log-ins are for as long."""
+    apart = pytest.MonkeyPatch()
+    for name, dsn in domain_variables(servers.used).items():
+        apart.setenv(name, dsn)
+    yield Settings(
+        database_dsn=SecretStr(servers.used.app),
+        database_system_dsn=SecretStr(servers.used.system),
+        database_owner_dsn=SecretStr(servers.used.owner or ""),
+        pooler=servers.used.pooler,
         redis_dsn=SecretStr(servers.redis_dsn),
         keyring=SecretStr(generate_key()),
         secret=SecretStr("the suite's own, of at least 32 characters"),
         data=servers.folder,
     )
+    apart.undo()
 
 
 @pytest.fixture(scope="session")
-def environment(settings: Settings) -> dict[str, str]:
+def environment(settings: Settings, dsns: Dsns) -> dict[str, str]:
     """The same as variables, for processes that tests start."""
     values = {
         name: getattr(settings, name)
         for name in ("database_dsn", "database_system_dsn", "database_owner_dsn", "redis_dsn", "keyring", "secret")
     }
-    return {f"FLORIN_{name.upper()}": value.get_secret_value() for name, value in values.items()}
+    named = {f"FLORIN_{name.upper()}": value.get_secret_value() for name, value in values.items()}
+    return named | {"FLORIN_POOLER": settings.pooler} | domain_variables(dsns)
+
+
+def domain_variables(dsns: Dsns) -> dict[str, str]:
+    """FLORIN_<DOMAIN>_..., of the domains that have log-ins of their own."""
+    endings = {role: ending for ending, role in OVERRIDES.items()}
+    return {f"FLORIN_{domain.upper()}_{endings[role]}": dsn for domain, logins in dsns.domains.items() for role, dsn in logins.items()}
 
 
 @pytest.fixture(scope="session")
-async def redis(servers: Embedded) -> AsyncIterator[RedisConnections]:
+async def redis(servers: Servers) -> AsyncIterator[RedisConnections]:
     connections = RedisConnections(servers.redis_dsn)
     yield connections
     await connections.close()

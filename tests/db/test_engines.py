@@ -6,7 +6,6 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import select, text
 
-from app.embedded import Embedded
 from db import jobs
 from db.connection import Row
 from db.engines import Db, Dsns
@@ -16,6 +15,7 @@ from db.redis import RedisConnections
 from db.user import queries as users
 from db.user.models import users as users_table
 from tests.conftest import MakeUser
+from tests.servers.suite import Servers
 
 
 @pytest.fixture
@@ -146,16 +146,16 @@ async def test_a_busy_pool_and_an_absent_server_are_told_apart_from_bugs(
 
 
 async def test_connections_that_the_server_has_closed_are_replaced_without_an_error(
-    narrow: Db, db: Db, make_user: MakeUser, servers: Embedded
+    narrow: Db, db: Db, make_user: MakeUser, servers: Servers
 ) -> None:
     robin = await make_user()
     async with narrow.read("user", robin) as read:
-        pid = read._connection.get_server_pid()
+        pid = await read._connection.fetchval("select pg_backend_pid()")
 
     import asyncpg
 
     admin = await asyncpg.connect(servers.superuser_dsn.replace("+asyncpg", ""))
-    await admin.execute("select pg_terminate_backend($1)", pid)
+    assert await admin.fetchval("select pg_terminate_backend($1)", pid)
     await admin.close()
     await asyncio.sleep(0.2)
 

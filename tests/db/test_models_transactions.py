@@ -9,10 +9,10 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
-from app.embedded import Embedded
 from migrations.run import upgrade_async
 from tests.db.samples import login, superuser
 from tests.migrations.fresh import Fresh, fresh_database, plain
+from tests.servers.suite import Servers
 
 THIS_YEAR = date.today().year  # noqa: DTZ011 - as the server, which runs in UTC
 
@@ -36,7 +36,7 @@ BY_DATE = "order by transaction_date desc, id desc limit 21"
 
 
 @pytest.fixture(scope="module")
-async def migrated(servers: Embedded) -> AsyncIterator[Fresh]:
+async def migrated(servers: Servers) -> AsyncIterator[Fresh]:
     """A database with transactions only."""
     async with fresh_database(servers) as fresh:
         await upgrade_async(fresh.owner, ["transaction"])
@@ -53,7 +53,7 @@ async def filled(migrated: Fresh) -> tuple[Fresh, UUID, UUID]:
     return migrated, users[0], accounts[0]
 
 
-async def test_the_years_around_now_are_there_from_the_start(servers: Embedded) -> None:
+async def test_the_years_around_now_are_there_from_the_start(servers: Servers) -> None:
     async with fresh_database(servers) as fresh:
         await upgrade_async(fresh.owner, ["transaction"])
         async with login(fresh.system) as system:
@@ -176,9 +176,18 @@ async def test_lists_use_their_index_through_the_view(
 
     filled_years = (f"y{THIS_YEAR - 1}_", f"y{THIS_YEAR}_")
     used = [line for line in plan if " using " in line or "Bitmap Index Scan" in line]
+    if not sorted_by_index and not await _has_btree_gin(database):
+        # not led by the user there: Postgres joins it with another index that is
+        index = index.removeprefix("user_id_")
+        used = [line for line in used if index in line]
     assert sum(any(year in line for year in filled_years) for line in used) == 2, plan
     assert all(index in line for line in used if any(year in line for year in filled_years)), plan
     assert any("->  Sort" in line or "Incremental Sort" in line for line in plan) is not sorted_by_index
+
+
+async def _has_btree_gin(database: Fresh) -> bool:
+    async with login(database.app) as connection:
+        return bool(await connection.fetchval("select exists (select from pg_extension where extname = 'btree_gin')"))
 
 
 async def test_a_window_of_dates_reads_only_its_years(filled: tuple[Fresh, UUID, UUID]) -> None:

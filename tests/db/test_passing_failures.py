@@ -5,7 +5,6 @@ import asyncio
 import pytest
 from sqlalchemy import select, text, update
 
-from app.embedded import Embedded
 from db.engines import Db, Dsns, WriteSession
 from db.errors import DatabaseBusy, DatabaseUnavailable
 from db.statements import Statement
@@ -13,6 +12,7 @@ from db.user import queries as users
 from db.user.models import users as users_table
 from resolvers.errors import fault_of
 from tests.conftest import MakeUser
+from tests.servers.suite import Servers
 
 
 async def rename(session: WriteSession, name: str) -> None:
@@ -69,7 +69,7 @@ async def test_of_a_deadlock_one_is_told_to_try_again(db: Db, make_user: MakeUse
 
 
 @pytest.mark.parametrize("kind", ["read", "write"])
-async def test_a_connection_that_ends_in_a_session_is_unavailable(db: Db, make_user: MakeUser, servers: Embedded, kind: str) -> None:
+async def test_a_connection_that_ends_in_a_session_is_unavailable(db: Db, make_user: MakeUser, servers: Servers, kind: str) -> None:
     robin = await make_user()
 
     async def end(pid: int) -> None:
@@ -82,7 +82,7 @@ async def test_a_connection_that_ends_in_a_session_is_unavailable(db: Db, make_u
     with pytest.raises(DatabaseUnavailable):
         if kind == "read":
             async with db.read("user", robin) as read:
-                await end(read._connection.get_server_pid())
+                await end(await read._connection.fetchval("select pg_backend_pid()"))
                 await read.value(users.timezone())
         else:
             async with db.write("user", robin) as session:

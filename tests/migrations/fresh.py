@@ -8,8 +8,8 @@ from uuid import uuid4
 
 import asyncpg
 
-from app.embedded import DATABASE, Embedded
 from migrations.bootstrap import bootstrap
+from tests.servers.suite import Servers, in_database
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +35,14 @@ def plain(dsn: str) -> str:
 
 
 @asynccontextmanager
-async def fresh_database(servers: Embedded, *, bootstrapped: bool = True) -> AsyncIterator[Fresh]:
+async def fresh_database(servers: Servers, *, bootstrapped: bool = True) -> AsyncIterator[Fresh]:
     """An empty database with roles and extensions; gone afterwards."""
     name = f"fresh_{uuid4().hex}"
     admin = await asyncpg.connect(plain(servers.superuser_dsn))
     try:
         await admin.execute(f"create database {name}")
         logins = (servers.superuser_dsn, servers.dsns.owner or "", servers.dsns.app, servers.dsns.system)
-        fresh = Fresh(*(dsn.replace(f"@/{DATABASE}?", f"@/{name}?") for dsn in logins))
+        fresh = Fresh(*(in_database(dsn, name) for dsn in logins))
         if bootstrapped:
             await bootstrap(fresh.superuser, {})
         yield fresh

@@ -7,9 +7,12 @@ from urllib.parse import unquote, urlsplit
 import asyncpg
 import pytest
 
-from app.embedded import Embedded
 from migrations.bootstrap import ROLES, ROLES_SQL, _set_password, bootstrap, verifier, verifies
 from tests.migrations.fresh import Fresh, fresh_database, plain
+from tests.servers.suite import Servers
+
+#: Which of what we use this server has. Only vector is on every one.
+TO_BE_HAD = "select name from pg_available_extensions where name in ('btree_gin', 'pg_trgm', 'vector') order by 1"
 
 
 async def test_no_role_of_ours_may_bypass_row_security(fresh: Fresh) -> None:
@@ -39,22 +42,40 @@ async def test_extensions_are_in_their_schema_and_usable_by_the_application(fres
     async with fresh.connect("app") as app:
         where = await app.fetch("select extname, extnamespace::regnamespace::text from pg_extension where extname <> 'plpgsql' order by 1")
         distance = await app.fetchval("select '[1,0]'::extensions.vector operator(extensions.<=>) '[0,1]'::extensions.vector")
+        to_be_had = await app.fetch(TO_BE_HAD)
 
-    assert [tuple(row) for row in where] == [("btree_gin", "extensions"), ("pg_trgm", "extensions"), ("vector", "extensions")]
+    assert [tuple(row) for row in where] == [(row["name"], "extensions") for row in to_be_had]
     assert distance == 1.0
 
 
-async def test_an_extension_that_lives_elsewhere_is_named_with_its_remedy(servers: Embedded) -> None:
+async def test_an_extension_that_lives_elsewhere_is_named_with_its_remedy(servers: Servers) -> None:
     async with fresh_database(servers, bootstrapped=False) as fresh, fresh.connect("superuser") as connection:
-        await connection.execute("create extension btree_gin schema public")
+        await connection.execute("create extension vector schema public")
 
-        with pytest.raises(asyncpg.RaiseError, match="btree_gin is in another schema") as refused:
+        with pytest.raises(asyncpg.RaiseError, match="vector is in another schema") as refused:
             await bootstrap(fresh.superuser, {})
 
-    assert refused.value.hint == "alter extension btree_gin set schema extensions"
+    assert refused.value.hint == "alter extension vector set schema extensions"
 
 
-async def test_many_at_once_in_two_databases_all_succeed(servers: Embedded) -> None:
+async def test_what_the_server_does_not_have_is_said_and_vector_is_insisted_on(servers: Servers) -> None:
+    without = ROLES_SQL.replace("'btree_gin', 'pg_trgm'", "'florin_no_such', 'pg_trgm'")
+    without_vector = ROLES_SQL.replace("extension = 'vector'", "extension = 'florin_no_such'").replace(
+        "'vector', 'btree", "'florin_no_such', 'btree"
+    )
+    said: list[str] = []
+
+    async with fresh_database(servers, bootstrapped=False) as fresh, fresh.connect("superuser") as connection:
+        connection.add_log_listener(lambda _connection, message: said.append(message.message))
+        await connection.execute(without)
+        with pytest.raises(asyncpg.RaiseError, match="extension vector is not to be had") as refused:
+            await connection.execute(without_vector)
+
+    assert any(message.startswith("extension florin_no_such is not to be had here") for message in said)
+    assert refused.value.hint == "install pgvector, or have it made for you: create extension vector with schema extensions"
+
+
+async def test_many_at_once_in_two_databases_all_succeed(servers: Servers) -> None:
     passwords = {role: unquote(urlsplit(plain(dsn)).password or "") for role, dsn in zip(ROLES, _logins(servers), strict=True)}
 
     async with fresh_database(servers, bootstrapped=False) as one, fresh_database(servers, bootstrapped=False) as other:
@@ -62,10 +83,13 @@ async def test_many_at_once_in_two_databases_all_succeed(servers: Embedded) -> N
 
         for database in (one, other):
             async with database.connect("owner") as owner:
-                assert await owner.fetchval("select count(*) from pg_extension where extname in ('vector', 'btree_gin', 'pg_trgm')") == 3
+                made = [
+                    row["extname"] for row in await owner.fetch("select extname from pg_extension where extname <> 'plpgsql' order by 1")
+                ]
+                assert made == [row["name"] for row in await owner.fetch(TO_BE_HAD)]
 
 
-async def test_doing_it_again_writes_nothing(servers: Embedded, fresh: Fresh) -> None:
+async def test_doing_it_again_writes_nothing(servers: Servers, fresh: Fresh) -> None:
     passwords = {role: unquote(urlsplit(plain(dsn)).password or "") for role, dsn in zip(ROLES, _logins(servers), strict=True)}
     tuples = "select xmin::text, ctid::text from pg_authid where rolname like 'florin%' union all select xmin::text, ctid::text from {}"
     written = tuples.format("pg_db_role_setting") + " order by 1, 2"
@@ -139,5 +163,5 @@ def test_the_operators_script_is_the_one_that_runs() -> None:
     assert script.read_text() == ROLES_SQL, "run: python -m migrations.bootstrap > deploy/roles.sql"
 
 
-def _logins(servers: Embedded) -> tuple[str, str, str]:
+def _logins(servers: Servers) -> tuple[str, str, str]:
     return (servers.dsns.owner or "", servers.dsns.app, servers.dsns.system)

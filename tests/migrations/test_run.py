@@ -10,11 +10,10 @@ import asyncpg
 import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import MetaData, text
+from sqlalchemy import MetaData, event, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from app.embedded import Embedded
 from db.base import DOMAINS, metadata_of, schema_of
 from migrations.run import (
     FOLDER,
@@ -27,6 +26,7 @@ from migrations.run import (
     upgrade_async,
 )
 from tests.migrations.fresh import Fresh, fresh_database
+from tests.servers.suite import Servers
 
 LEFT = """
     select relname from pg_class where relnamespace = $1::regnamespace
@@ -76,7 +76,7 @@ async def test_up_down_and_up_again(fresh: Fresh, domain: str) -> None:
     await check_async(fresh.owner, [domain])
 
 
-async def test_the_models_and_the_migrations_make_the_same_tables(servers: Embedded, fresh: Fresh) -> None:
+async def test_the_models_and_the_migrations_make_the_same_tables(servers: Servers, fresh: Fresh) -> None:
     await upgrade_async(fresh.owner)
 
     async with fresh_database(servers) as modelled:
@@ -88,6 +88,23 @@ async def test_the_models_and_the_migrations_make_the_same_tables(servers: Embed
 
             assert migrated == of_models
             assert len(migrated) > 30
+
+
+async def test_a_server_without_the_optional_extensions_gets_every_index(fresh: Fresh) -> None:
+    async with fresh.connect("superuser") as connection:
+        await connection.execute("drop extension if exists btree_gin, pg_trgm")
+
+    await upgrade_async(fresh.owner)
+
+    async with fresh.connect("owner") as owner:
+        found = await owner.fetch(
+            "select indexdef from pg_indexes where schemaname = 'transaction_schema' and tablename = 'transactions' and indexdef ~ 'gin'"
+        )
+    made = sorted(row["indexdef"].partition(" USING ")[2] for row in found)
+    assert len(made) == 2
+    assert made[0].startswith("gin (tags) WITH")
+    assert made[1].startswith("gin (to_tsvector('simple'::regconfig, ")
+    await check_async(fresh.owner)
 
 
 async def test_a_difference_is_drift(fresh: Fresh) -> None:
@@ -131,7 +148,7 @@ async def test_a_migration_that_fails_leaves_nothing(fresh: Fresh) -> None:
     assert await upgrade_async(fresh.owner, ["budget"]) == ["budget"]
 
 
-async def test_a_domain_can_live_on_a_server_of_its_own(servers: Embedded, fresh: Fresh) -> None:
+async def test_a_domain_can_live_on_a_server_of_its_own(servers: Servers, fresh: Fresh) -> None:
     async with fresh_database(servers) as elsewhere:
         owners = {domain: elsewhere.owner if domain == "budget" else fresh.owner for domain in DOMAINS}
 
@@ -169,6 +186,8 @@ def test_the_files_are_named_by_their_revisions_in_one_line(domain: str) -> None
 async def _create_from_models(owner: str) -> None:
     engine = create_async_engine(owner, poolclass=NullPool)
     async with engine.begin() as connection:
+        if await connection.scalar(text("select not exists (select from pg_extension where extname = 'btree_gin')")):
+            event.listen(connection.sync_connection, "before_cursor_execute", _without_btree_gin, retval=True)
         for domain in DOMAINS:
             import_module(f"db.{domain}.models")
             await connection.execute(text(f"create schema {schema_of(domain)}"))
@@ -178,3 +197,9 @@ async def _create_from_models(owner: str) -> None:
 
 def _create(connection: Any, metadata: MetaData) -> None:
     metadata.create_all(connection, tables=[table for table in metadata.sorted_tables if not table.info.get("is_view")])
+
+
+def _without_btree_gin(*called: Any) -> tuple[str, Any]:
+    """The models are those of a server that has it; on others a GIN index is not led by the user."""
+    _connection, _cursor, statement, parameters, *_ = called
+    return statement.replace("USING gin (user_id, ", "USING gin ("), parameters
