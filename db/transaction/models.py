@@ -191,8 +191,8 @@ class Category(Base):
 class UserCategory(Base):
     """What a user made of the categories: another look for a default one, or a category of their own.
 
-    An override holds what differs, NULL for what does not. A category of one's own is its row: `category_id` is the row's id as text, which
-    no default can be (theirs are upper case), nobody can guess and everything that holds a category's id can hold; it has a type and a name.
+    An override holds what differs, NULL for what does not. A category of one's own has a type and a name, and is called by its row:
+    `category_id` is the row's id as text, which no default is (theirs are upper case) and nobody can guess.
     """
 
     __tablename__ = "user_categories"

@@ -1,5 +1,7 @@
 """Expected failures of the transaction domain. Their codes are permanent."""
 
+from typing import Annotated
+
 from domains.core.errors import AppError
 
 
@@ -25,3 +27,62 @@ class TagInvalid(AppError):
 class NotesTooLong(AppError):
     code = "NOTES_TOO_LONG"
     default_message = "Notes may have 2,000 characters at most."
+
+
+class CategoryNameInvalid(AppError):
+    code = "CATEGORY_NAME_INVALID"
+    default_message = "A category's name has 1 to 100 characters, none of them a control character."
+
+
+class CategoryNameTaken(AppError):
+    """A category beside it, yours or a default one, is called so; letter case makes no other name."""
+
+    code = "CATEGORY_NAME_TAKEN"
+    default_message = "There is a category of this name beside it."
+
+
+class CategoryLooksInvalid(AppError):
+    code = "CATEGORY_LOOKS_INVALID"
+    default_message = "A colour is written #rrggbb in lower case; an icon has 1 to 50 characters; a place is from 0 to 1,000,000."
+
+
+class CategoryParentInvalid(AppError):
+    """The tree has two levels: a parent is there, at the top, and not the category itself; one with children stays at the top."""
+
+    code = "CATEGORY_PARENT_INVALID"
+    default_message = "This category cannot be the parent: the tree of categories has two levels."
+
+
+class CategoryTypeInvalid(AppError):
+    """A type is missing at the top, or is not the one of the category that it goes to."""
+
+    code = "CATEGORY_TYPE_INVALID"
+    default_message = "A category at the top needs a type; any other has the type of its parent, and its money stays of that type."
+
+
+class CategoryLimitReached(AppError):
+    code = "CATEGORY_LIMIT_REACHED"
+    default_message = "This account has as many categories of its own as it can have. Delete one first."
+
+
+class CategoryNotOwn(AppError):
+    code = "CATEGORY_NOT_OWN"
+    default_message = "This is one of the categories that everybody has: it keeps its place and cannot be deleted. It can be hidden."
+
+
+class CategoryHasChildren(AppError):
+    code = "CATEGORY_HAS_CHILDREN"
+    default_message = "Other categories are under this one. Move or delete them first."
+
+
+class CategoryHasBudget(AppError):
+    """A budget is for this category."""
+
+    code = "CATEGORY_HAS_BUDGET"
+    default_message = "A budget is for this category. Give it another one, or delete it, first."
+
+    budget_name: Annotated[str, "The budget that is for it; the oldest of several."]
+
+    def __init__(self, budget_name: str) -> None:
+        super().__init__(field="id")
+        self.budget_name = budget_name

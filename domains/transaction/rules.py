@@ -2,21 +2,26 @@
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
+from domains.core.ids import parse_id
 from domains.transaction.categorisation import Categorised, MerchantCategory, categorise, primary_of
-from domains.transaction.errors import NotesTooLong, TagInvalid
+from domains.transaction.errors import CategoryLooksInvalid, CategoryNameInvalid, CategoryNameTaken, NotesTooLong, TagInvalid
 from domains.transaction.merchants import clean_merchant, normalise_merchant
 
 __all__ = [
     "Categorised",
     "MerchantCategory",
     "categorise",
+    "check_category_looks",
+    "check_category_name",
+    "check_name_is_free",
     "check_notes",
     "check_tags",
     "clean_merchant",
     "is_category_id",
+    "is_own_category_id",
     "normalise_merchant",
     "primary_of",
 ]
@@ -24,9 +29,13 @@ __all__ = [
 TAGS_AT_MOST: Final = 20
 TAG_AT_MOST: Final = 50
 NOTES_AT_MOST: Final = 2_000
+CATEGORY_NAME_AT_MOST: Final = 100
+ICON_AT_MOST: Final = 50
+SORT_ORDER_AT_MOST: Final = 1_000_000
 
 _CATEGORY_ID = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*")
 _CATEGORY_ID_AT_MOST: Final = 100
+_COLOR: Final = re.compile(r"#[0-9a-f]{6}")
 #: Unicode categories that nobody means to type: controls, surrogates, unassigned. Format characters join emoji and scripts: they may stay.
 _UNWRITABLE: Final = frozenset({"Cc", "Cs", "Cn"})
 
@@ -62,8 +71,37 @@ def check_notes(notes: str | None) -> str | None:
 
 
 def is_category_id(text: str) -> bool:
-    """Whether this has the shape of a category id; whether there is such a category, the table knows."""
+    """Whether this has the shape of a default category's id; whether there is such a category, the table knows."""
     return len(text) <= _CATEGORY_ID_AT_MOST and _CATEGORY_ID.fullmatch(text) is not None
+
+
+def is_own_category_id(text: str) -> bool:
+    """Whether this has the shape of the id of a user's own category, which means nothing to anybody else."""
+    return parse_id(text) is not None
+
+
+def check_category_name(name: str) -> str:
+    """The name with single spaces. Errors: CategoryNameInvalid."""
+    text = " ".join(unicodedata.normalize("NFC", name).split())
+    if not 1 <= len(text) <= CATEGORY_NAME_AT_MOST or _is_unwritable(text):
+        raise CategoryNameInvalid(field="displayName")
+    return text
+
+
+def check_name_is_free(name: str, beside: Iterable[str]) -> None:
+    """Errors: CategoryNameTaken, when a category beside it has the name in whatever letter case."""
+    if name.casefold() in {each.casefold() for each in beside}:
+        raise CategoryNameTaken(field="displayName")
+
+
+def check_category_looks(color: str | None, icon: str | None, sort_order: int = 0) -> None:
+    """Errors: CategoryLooksInvalid."""
+    if color is not None and _COLOR.fullmatch(color) is None:
+        raise CategoryLooksInvalid(field="color")
+    if icon is not None and (not 1 <= len(icon) <= ICON_AT_MOST or not icon.isprintable()):
+        raise CategoryLooksInvalid(field="icon")
+    if not 0 <= sort_order <= SORT_ORDER_AT_MOST:
+        raise CategoryLooksInvalid(field="sortOrder")
 
 
 def _is_unwritable(text: str) -> bool:

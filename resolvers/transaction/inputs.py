@@ -8,13 +8,23 @@ from typing import Any
 
 import strawberry
 
-from db.transaction.queries import reads
+from db.transaction.queries import categories, reads, series
+from domains.transaction.service.change_categories import CreateCategory, DeleteCategory, UpdateCategory
 from resolvers.errors import BadUserInput
-from resolvers.fields import Sort, choice, from_global_id, text_from_global_id
+from resolvers.fields import CurrencyCode, Sort, choice, from_global_id, text_from_global_id
 
 IDS_AT_MOST = 100
 TAGS_AT_MOST = 20
 TEXT_AT_MOST = 200
+MERCHANT_AT_MOST = 255
+#: Of what may be long in a filter of transactions: entries of a list, characters of a text.
+FILTER_BOUNDS = {
+    "account_ids": IDS_AT_MOST,
+    "category_ids": IDS_AT_MOST,
+    "tags": TAGS_AT_MOST,
+    "text": TEXT_AT_MOST,
+    "merchant": MERCHANT_AT_MOST,
+}
 
 
 @strawberry.enum(description="Which way money went. Amounts are never negative.")
@@ -38,7 +48,48 @@ class TransactionSort(enum.Enum):
     AMOUNT_ASC = choice("amount_asc", "By the number in `amount`, the smallest first, whatever its currency.")
 
 
+@strawberry.enum(description="What money of a category does.")
+class CategoryType(enum.Enum):
+    EXPENSE = choice("expense", "It is spent. Budgets are for these.")
+    INCOME = choice("income", "It is earned.")
+    TRANSFER = choice("transfer", "It moves between accounts; no sum counts it.")
+
+
+@strawberry.enum(description="The order of a list of categories.")
+class CategorySort(enum.Enum):
+    PLACE = choice("place", "By `sortOrder`: a category, then its children.")
+
+
+@strawberry.enum(description="How often something recurs.")
+class RecurringFrequency(enum.Enum):
+    WEEKLY = choice("weekly", "Every week.")
+    BIWEEKLY = choice("biweekly", "Every two weeks.")
+    MONTHLY = choice("monthly", "Every month.")
+    QUARTERLY = choice("quarterly", "Every three months.")
+    YEARLY = choice("yearly", "Every year.")
+
+
+@strawberry.enum(description="The order of a list of recurring patterns.")
+class RecurringPatternSort(enum.Enum):
+    NEXT_EXPECTED_ASC = choice("next_expected_asc", "By `nextExpectedDate`, the soonest first.")
+    NEXT_EXPECTED_DESC = choice("next_expected_desc", "By `nextExpectedDate`, the latest first.")
+
+
+@strawberry.enum(description="The order of a list of months' sums.")
+class MonthlySummarySort(enum.Enum):
+    MONTH_DESC = choice("month_desc", "By `month`, the newest first.")
+    MONTH_ASC = choice("month_asc", "By `month`, the oldest first.")
+
+
 SORTS: dict[enum.Enum, Sort] = {TransactionSort(name): Sort(columns, descending) for name, (columns, descending) in reads.SORTS.items()}
+
+CATEGORY_SORTS: dict[enum.Enum, Sort] = {CategorySort.PLACE: Sort(categories.SORT)}
+PATTERN_SORTS: dict[enum.Enum, Sort] = {
+    RecurringPatternSort(name): Sort(columns, descending) for name, (columns, descending) in series.PATTERN_SORTS.items()
+}
+SUMMARY_SORTS: dict[enum.Enum, Sort] = {
+    MonthlySummarySort(name): Sort(columns, descending) for name, (columns, descending) in series.SUMMARY_SORTS.items()
+}
 
 
 def _optional(description: str) -> Any:
@@ -60,6 +111,9 @@ class TransactionFilter:
         "be there, `or`. At most 200 characters."
     )
     tags: list[str] | None = _optional("With every one of these tags, as they are written; at most 20.")
+    merchant: str | None = _optional("With exactly this `merchantName`.")
+    is_pending: bool | None = _optional("Only pending ones, or only others.")
+    is_recurring: bool | None = _optional("Only those of a recurring pattern, or only others.")
 
 
 @strawberry.input(description="What to change of a transaction. What is left out stays as it is.")
@@ -70,18 +124,135 @@ class TransactionUpdateInput:
     tags: list[str] | None = _optional("All its tags, at most 20 of 1 to 50 characters, each once; null or empty for none.")
 
 
+@strawberry.input(description="Narrows a list of categories. All that is given must hold.")
+class CategoryFilter:
+    include_hidden: bool | None = _optional("Whether hidden ones are in it too. By default they are not.")
+    is_own: bool | None = _optional("Only your own, or only those that everybody has.")
+    type: CategoryType | None = _optional("Only of this type.")
+
+
+@strawberry.input(description="Narrows a list of recurring patterns. All that is given must hold.")
+class RecurringPatternFilter:
+    frequency: RecurringFrequency | None = _optional("Only what recurs this often.")
+    active: bool | None = _optional("Only those whose next one is expected today or later, or only those that are overdue.")
+
+
+@strawberry.input(description="Narrows a list of months' sums. All that is given must hold; an empty list of ids matches nothing.")
+class MonthlySummaryFilter:
+    since: date | None = _optional("Of months that begin on this day or after.")
+    until: date | None = _optional("Of months that begin before this day; a month that begins on it is out.")
+    category_ids: list[strawberry.ID] | None = _optional("Of any of these categories or a child of one, at most 100.")
+    direction: TransactionDirection | None = _optional("Only of what left the accounts, or only of what came in.")
+    currency: CurrencyCode | None = _optional("Only in this currency.")
+
+
+@strawberry.input(description="A new category of your own.")
+class CategoryCreateInput:
+    idempotency_key: str = strawberry.field(
+        description="1 to 255 characters that you choose for this one. A retry with it and the same input answers the same for 48 hours."
+    )
+    display_name: str = strawberry.field(description="What to call it: 1 to 100 characters, unlike those of the categories beside it.")
+    parent: strawberry.ID | None = _optional("A category at the top, yours or not, that it is a finer kind of. By default none.")
+    type: CategoryType | None = _optional("What money of it does. Needed at the top; under a parent it is the parent's.")
+    icon: str | None = _optional("The name of an icon, or an emoji: at most 50 characters.")
+    color: str | None = _optional("`#rrggbb`, in lower case.")
+
+
+@strawberry.input(description="What to change of a category. What is left out stays as it is; the type always does.")
+class CategoryUpdateInput:
+    id: strawberry.ID = strawberry.field(description="The category: one of your own, or one that everybody has, as it looks to you.")
+    display_name: str | None = _optional("1 to 100 characters; null for the name that everybody has it by. Your own keep a name.")
+    icon: str | None = _optional("At most 50 characters; null for the one that everybody sees, or none for your own.")
+    color: str | None = _optional("`#rrggbb`, in lower case; null for the one that everybody sees, or none for your own.")
+    is_hidden: bool | None = _optional("Whether to leave it out of lists to choose from; null for no. It says nothing of its children.")
+    parent: strawberry.ID | None = _optional("Of your own: a category at the top of the same type; null for the top.")
+    sort_order: int | None = _optional("Of your own: its place among all categories, 0 to 1,000,000; not null.")
+
+
+@strawberry.input(description="Which of your own categories to delete.")
+class CategoryDeleteInput:
+    id: strawberry.ID = strawberry.field(description="The category.")
+    move_to: strawberry.ID | None = _optional(
+        "A category of the same type that its transactions go to. By default each goes back to its automatic category."
+    )
+
+
 def read_filter(given: TransactionFilter | None) -> reads.TransactionFilter:
     """What the statements take. Whatever is no id matches as little as an id that is not there. Errors: BadUserInput."""
     if given is None:
         return reads.TransactionFilter()
-    said: dict[str, Any] = {name: None if value is strawberry.UNSET else value for name, value in vars(given).items()}
-    for name, most in (("account_ids", IDS_AT_MOST), ("category_ids", IDS_AT_MOST), ("tags", TAGS_AT_MOST), ("text", TEXT_AT_MOST)):
+    said = _said(given)
+    for name, most in FILTER_BOUNDS.items():
         _check(name, said[name], most)
     for name, kind in (("account_ids", "BankAccount"), ("category_ids", "Category")):
         said[name] = _keys(said[name], kind)
     for name in ("direction", "status"):
         said[name] = said[name] and said[name].value
     return reads.TransactionFilter(**said)
+
+
+def read_category_filter(given: CategoryFilter | None) -> categories.CategoryFilter:
+    """What the statements take."""
+    if given is None:
+        return categories.CategoryFilter()
+    said = _said(given)
+    return categories.CategoryFilter(said["include_hidden"], said["is_own"], said["type"] and said["type"].value)
+
+
+def read_pattern_filter(given: RecurringPatternFilter | None) -> series.PatternFilter:
+    """What the statements take."""
+    if given is None:
+        return series.PatternFilter()
+    said = _said(given)
+    return series.PatternFilter(said["frequency"] and said["frequency"].value, said["active"])
+
+
+def read_summary_filter(given: MonthlySummaryFilter | None) -> series.SummaryFilter:
+    """What the statements take. Whatever is no id matches as little as an id that is not there. Errors: BadUserInput."""
+    if given is None:
+        return series.SummaryFilter()
+    said = _said(given)
+    _check("category_ids", said["category_ids"], IDS_AT_MOST)
+    said["category_ids"] = _keys(said["category_ids"], "Category")
+    said["direction"] = said["direction"] and said["direction"].value
+    return series.SummaryFilter(**said)
+
+
+def read_creation(given: CategoryCreateInput) -> CreateCategory:
+    said = _said(given)
+    return CreateCategory(
+        display_name=given.display_name,
+        parent=category_key(said["parent"]),
+        type=said["type"] and said["type"].value,
+        icon=said["icon"],
+        color=said["color"],
+    )
+
+
+def read_change(given: CategoryUpdateInput) -> UpdateCategory:
+    """Errors: BadUserInput for a null that cannot be meant."""
+    said = {name: value for name, value in vars(given).items() if name != "id" and value is not strawberry.UNSET}
+    if "sort_order" in said and said["sort_order"] is None:
+        raise BadUserInput("`sortOrder` cannot be null. Leave it out to keep it.", argument="input")
+    if "parent" in said:
+        said["parent"] = category_key(said["parent"])
+    if "is_hidden" in said:
+        said["is_hidden"] = bool(said["is_hidden"])
+    return UpdateCategory(category_id=category_key(given.id) or "", **said)
+
+
+def read_deletion(given: CategoryDeleteInput) -> DeleteCategory:
+    return DeleteCategory(category_key(given.id) or "", category_key(_said(given)["move_to"]))
+
+
+def category_key(given: str | None) -> str | None:
+    """The category's id, None for null; what is no id becomes that of no category."""
+    return None if given is None else text_from_global_id(given, "Category") or ""
+
+
+def _said(given: object) -> dict[str, Any]:
+    """What was given by name, None for what was left out."""
+    return {name: None if value is strawberry.UNSET else value for name, value in vars(given).items()}
 
 
 def _check(name: str, value: str | Sequence[str] | None, most: int) -> None:

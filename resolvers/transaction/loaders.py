@@ -1,13 +1,22 @@
-"""How transactions and categories are reached. One statement each, whatever the number of keys."""
+"""How transactions, categories, patterns and months' sums are reached. One statement each, whatever the number of keys."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from db.connection import Row
 from db.read import Read
-from db.transaction.queries import reads
+from db.transaction.queries import categories as tree
+from db.transaction.queries import reads, series
 from resolvers.loaders import Columns, Page, loader
-from resolvers.transaction.inputs import TransactionSort, read_filter
+from resolvers.transaction.inputs import (
+    MonthlySummarySort,
+    RecurringPatternSort,
+    TransactionSort,
+    read_category_filter,
+    read_filter,
+    read_pattern_filter,
+    read_summary_filter,
+)
 
 
 @loader("transaction.by_id")
@@ -35,20 +44,100 @@ async def count_by_account(read: Read, ids: Sequence[str], page: Page) -> Sequen
     return await _count(read, "account_id", ids, page)
 
 
+@loader("transaction.page_by_pattern", shape="page")
+async def page_by_pattern(read: Read, ids: Sequence[str], columns: Columns, page: Page) -> Sequence[Row]:
+    return await _page(read, "recurring_series_id", ids, columns, page)
+
+
+@loader("transaction.count_by_pattern", shape="count")
+async def count_by_pattern(read: Read, ids: Sequence[str], page: Page) -> Sequence[Row]:
+    return await _count(read, "recurring_series_id", ids, page)
+
+
+@loader("transaction.location_by_transaction", key="id")
+async def location_by_transaction(read: Read, ids: Sequence[str], columns: Columns) -> Sequence[Row]:
+    """Where each was made; nothing for one of which nobody says."""
+    return await read.rows(reads.locations_by_transaction(columns), keys=ids)
+
+
+@loader("transaction.payment_by_transaction", key="id")
+async def payment_by_transaction(read: Read, ids: Sequence[str], columns: Columns) -> Sequence[Row]:
+    """How each was paid; nothing for one of which nobody says."""
+    return await read.rows(reads.payments_by_transaction(columns), keys=ids)
+
+
 @loader("transaction.category_by_id")
 async def category_by_id(read: Read, ids: Sequence[str], columns: Columns) -> Sequence[Row]:
-    return await read.rows(reads.categories_by_id(columns), keys=ids)
+    """As the viewer has them, their own ones too."""
+    return await read.rows(tree.categories_by_id(columns), keys=ids)
 
 
 @loader("transaction.categories_by_parent", shape="many")
 async def categories_by_parent(read: Read, ids: Sequence[str], columns: Columns) -> Sequence[Row]:
-    return await read.rows(reads.categories_by_parent(columns), keys=ids)
+    """As the viewer has them, their own and hidden ones too."""
+    return await read.rows(tree.categories_by_parent(columns), keys=ids)
 
 
 @loader("transaction.categories", shape="many")
 async def categories(read: Read, ids: Sequence[str], columns: Columns) -> Sequence[Row]:
-    """All of them under the one key there is."""
-    return await read.rows(reads.all_categories(columns), key=ids[0])
+    """Those that everybody has, as nobody has changed them, under the one key there is."""
+    return await read.rows(tree.all_categories(columns), key=ids[0])
+
+
+@loader("transaction.categories_by_user", shape="page")
+async def categories_by_user(read: Read, ids: Sequence[str], columns: Columns, page: Page) -> Sequence[Row]:
+    """As the viewer has them. Nobody else can be the key."""
+    narrowed = read_category_filter(page.filter)
+    statement = tree.category_page(columns, narrowed.criteria(), after=page.after is not None)
+    return await read.rows(statement, key=ids[0], size=page.first + 1, **_after(page), **narrowed.values())
+
+
+@loader("transaction.category_count_by_user", shape="count")
+async def category_count_by_user(read: Read, ids: Sequence[str], page: Page) -> Sequence[Row]:
+    narrowed = read_category_filter(page.filter)
+    return await read.rows(tree.category_count(narrowed.criteria()), key=ids[0], **narrowed.values())
+
+
+@loader("transaction.pattern_by_id")
+async def pattern_by_id(read: Read, ids: Sequence[str], columns: Columns) -> Sequence[Row]:
+    return await read.rows(series.patterns_by_id(columns), keys=ids)
+
+
+@loader("transaction.patterns_by_user", shape="page")
+async def patterns_by_user(read: Read, ids: Sequence[str], columns: Columns, page: Page) -> Sequence[Row]:
+    """Of the viewer: nobody else can be the key."""
+    narrowed = read_pattern_filter(page.filter)
+    sort = page.sort or RecurringPatternSort.NEXT_EXPECTED_ASC
+    statement = series.pattern_page(columns, sort.value, narrowed.criteria(), after=page.after is not None)
+    return await read.rows(statement, key=ids[0], size=page.first + 1, **_after(page), **narrowed.values(read.today))
+
+
+@loader("transaction.pattern_count_by_user", shape="count")
+async def pattern_count_by_user(read: Read, ids: Sequence[str], page: Page) -> Sequence[Row]:
+    narrowed = read_pattern_filter(page.filter)
+    return await read.rows(series.pattern_count(narrowed.criteria()), keys=ids, **narrowed.values(read.today))
+
+
+@loader("transaction.summaries_by_user", shape="page")
+async def summaries_by_user(read: Read, ids: Sequence[str], columns: Columns, page: Page) -> Sequence[Row]:
+    """Of the viewer: nobody else can be the key."""
+    narrowed = read_summary_filter(page.filter)
+    sort = page.sort or MonthlySummarySort.MONTH_DESC
+    statement = series.summary_page(columns, sort.value, narrowed.criteria(), after=page.after is not None)
+    return await read.rows(statement, key=ids[0], size=page.first + 1, **_after(page), **narrowed.values())
+
+
+@loader("transaction.summary_count_by_user", shape="count")
+async def summary_count_by_user(read: Read, ids: Sequence[str], page: Page) -> Sequence[Row]:
+    narrowed = read_summary_filter(page.filter)
+    return await read.rows(series.summary_count(narrowed.criteria()), keys=ids, **narrowed.values())
+
+
+def _after(page: Page) -> dict[str, Any]:
+    """The values of the row to go on after, as statements bind them."""
+    if page.after is None or page.order is None:
+        return {}
+    return {f"after_{name}": value for name, value in zip(page.order.columns, page.after, strict=True)}
 
 
 async def _page(read: Read, parent: str, ids: Sequence[str], columns: Columns, page: Page) -> Sequence[Row]:
@@ -56,8 +145,7 @@ async def _page(read: Read, parent: str, ids: Sequence[str], columns: Columns, p
     narrowed = read_filter(page.filter)
     sort = page.sort or TransactionSort.DATE_DESC
     values: dict[str, Any] = {"keys": ids} if len(ids) > 1 else {"key": ids[0]}
-    if page.after is not None and page.order is not None:
-        values |= {f"after_{name}": value for name, value in zip(page.order.columns, page.after, strict=True)}
+    values |= _after(page)
     after, many = page.after is not None, len(ids) > 1
     statement = reads.transaction_page(parent, columns, sort.value, narrowed.criteria(), after=after, many=many)
     return await read.rows(statement, size=page.first + 1, **values, **narrowed.values())

@@ -1,15 +1,26 @@
-"""A user's own word on a transaction."""
+"""A user's own word on a transaction, and on the categories."""
 
 from uuid import UUID
 
 import strawberry
 
 from domains.core.changes import UNSET
+from domains.core.idempotency import check_idempotency_key
+from domains.flows import change_categories as categories
 from domains.flows import update_transaction as flow
 from domains.transaction import errors
 from domains.transaction.service.update_transaction import UpdateTransaction
-from resolvers.fields import Hidden, Info, Input, Payload, expose, extends, given_id, link, mutation, payload, text_from_global_id
-from resolvers.transaction.inputs import TransactionUpdateInput
+from resolvers.fields import Hidden, Info, Input, Payload, expose, extends, given_id, link, mutation, payload, to_global_id
+from resolvers.transaction.inputs import (
+    CategoryCreateInput,
+    CategoryDeleteInput,
+    CategoryUpdateInput,
+    TransactionUpdateInput,
+    category_key,
+    read_change,
+    read_creation,
+    read_deletion,
+)
 
 expose(errors)
 
@@ -20,6 +31,29 @@ class TransactionUpdatePayload(Payload):
 
     transaction_id: Hidden[UUID | None] = None
     transaction = link("Transaction", key="transaction_id", description="The transaction; null when nothing was changed for an error.")
+
+
+@payload
+class CategoryCreatePayload(Payload):
+    """The new category, or why there is none."""
+
+    category_id: Hidden[str | None] = None
+    category = link("Category", key="category_id", description="The category; null when it was refused.")
+
+
+@payload
+class CategoryUpdatePayload(Payload):
+    """The category as you have it now, or why it stays as it was."""
+
+    category_id: Hidden[str | None] = None
+    category = link("Category", key="category_id", description="The category; null when nothing was changed for an error.")
+
+
+@payload
+class CategoryDeletePayload(Payload):
+    """What is gone, or why nothing is."""
+
+    deleted_category_id: strawberry.ID | None = strawberry.field(default=None, description="The id of the category that is gone.")
 
 
 @extends("Mutation")
@@ -33,14 +67,42 @@ class TransactionMutations:
         """
         command = UpdateTransaction(
             transaction_id=given_id(input.id, "Transaction"),
-            category=UNSET if input.category is strawberry.UNSET else _category(input.category),
+            category=UNSET if input.category is strawberry.UNSET else category_key(input.category),
             notes=UNSET if input.notes is strawberry.UNSET else input.notes,
             tags=UNSET if input.tags is strawberry.UNSET else input.tags or (),
         )
         transaction_id = await flow.update_transaction(info.context.services, info.context.required_viewer, command)
         return TransactionUpdatePayload(transaction_id=transaction_id)
 
+    @mutation
+    async def category_create(self, info: Info, input: Input[CategoryCreateInput]) -> CategoryCreatePayload:
+        """Make a category of your own. Nobody else sees it, and whatever takes a category takes it.
 
-def _category(given: str | None) -> str | None:
-    """The category's id; what is no id becomes that of no category."""
-    return None if given is None else text_from_global_id(given, "Category") or ""
+        Errors: CategoryNameInvalid, CategoryNameTaken, CategoryLooksInvalid, CategoryParentInvalid, CategoryTypeInvalid,
+        CategoryLimitReached, IdempotencyKeyInvalid, IdempotencyKeyReused.
+        """
+        key = check_idempotency_key(input.idempotency_key)
+        category_id = await categories.create_category(info.context.services, info.context.required_viewer, read_creation(input), key)
+        return CategoryCreatePayload(category_id=category_id)
+
+    @mutation
+    async def category_update(self, info: Info, input: Input[CategoryUpdateInput]) -> CategoryUpdatePayload:
+        """Change a category of your own, or how one that everybody has looks to you.
+
+        Another parent moves budgets before this answers.
+        Errors: CategoryNotFound, CategoryNotOwn, CategoryNameInvalid, CategoryNameTaken, CategoryLooksInvalid, CategoryParentInvalid,
+        CategoryTypeInvalid.
+        """
+        command = read_change(input)
+        await categories.update_category(info.context.services, info.context.required_viewer, command)
+        return CategoryUpdatePayload(category_id=command.category_id)
+
+    @mutation
+    async def category_delete(self, info: Info, input: Input[CategoryDeleteInput]) -> CategoryDeletePayload:
+        """Delete a category of your own. Its transactions go to `moveTo`, else each back to its automatic category; budgets follow.
+
+        Errors: CategoryNotFound, CategoryNotOwn, CategoryHasChildren, CategoryHasBudget, CategoryTypeInvalid.
+        """
+        command = read_deletion(input)
+        await categories.delete_category(info.context.services, info.context.required_viewer, command)
+        return CategoryDeletePayload(deleted_category_id=strawberry.ID(to_global_id("Category", command.category_id)))

@@ -1,13 +1,26 @@
-"""Lists of transactions, and the tree of categories."""
+"""Lists of transactions, of what recurs among them and what they come to, and the tree of categories."""
 
 from resolvers.fields import EVERYBODY_KEY, extends, links, page
-from resolvers.transaction.inputs import SORTS, TransactionFilter
+from resolvers.transaction.inputs import (
+    CATEGORY_SORTS,
+    PATTERN_SORTS,
+    SORTS,
+    SUMMARY_SORTS,
+    CategoryFilter,
+    MonthlySummaryFilter,
+    RecurringPatternFilter,
+    TransactionFilter,
+)
 
 
 @extends("Query")
 class TransactionQueries:
     categories = links(
-        "Category", key=EVERYBODY_KEY, loader="transaction.categories", size=120, description="Every category, in the order to show."
+        "Category",
+        key=EVERYBODY_KEY,
+        loader="transaction.categories",
+        size=120,
+        description="The categories that everybody has, as nobody has changed them, in the order to show. Yours are in `me.categories`.",
     )
 
 
@@ -20,6 +33,30 @@ class UserTransactions:
         filter=TransactionFilter,
         sorts=SORTS,
         description="Transactions on all accounts, the newest first unless `sort` says otherwise.",
+    )
+    categories = page(
+        "Category",
+        loader="transaction.categories_by_user",
+        count="transaction.category_count_by_user",
+        filter=CategoryFilter,
+        sorts=CATEGORY_SORTS,
+        description="Every category as you have it, your own ones too; hidden ones only when asked for.",
+    )
+    recurring_patterns = page(
+        "RecurringPattern",
+        loader="transaction.patterns_by_user",
+        count="transaction.pattern_count_by_user",
+        filter=RecurringPatternFilter,
+        sorts=PATTERN_SORTS,
+        description="What recurs, the next one expected first unless `sort` says otherwise.",
+    )
+    monthly_summaries = page(
+        "MonthlySummary",
+        loader="transaction.summaries_by_user",
+        count="transaction.summary_count_by_user",
+        filter=MonthlySummaryFilter,
+        sorts=SUMMARY_SORTS,
+        description="What each month came to, by category, direction and currency; the newest month first unless `sort` says otherwise.",
     )
 
 

@@ -4,11 +4,12 @@ from datetime import date
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import String, bindparam, select, update
 
 from db.engines import WriteSession
 from db.statements import owned
-from db.transaction.models import categories, own_transactions, transaction_keys
+from db.transaction.models import own_transactions, transaction_keys
+from db.transaction.queries.categories import type_of
 
 
 class Found(NamedTuple):
@@ -38,7 +39,7 @@ async def edit_transaction(session: WriteSession, found: Found, values: dict[str
 
 
 async def find_category_type(session: WriteSession, category_id: str) -> str | None:
-    """expense, income or transfer; None for a category that does not exist."""
-    found = await session.run(select(categories.c.type).where(categories.c.id == bindparam("category")), category=category_id)
-    kind: str | None = found.scalar_one_or_none()
+    """expense, income or transfer; None for what is no category of the viewer's."""
+    found = await session.run(select(type_of(bindparam("category", type_=String))), category=category_id)
+    kind: str | None = found.scalar_one()
     return kind

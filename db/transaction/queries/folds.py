@@ -27,7 +27,8 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from db.engines import WriteSession
 from db.statements import compiled, owned
-from db.transaction.models import categories, ledgers, monthly_category_summary, own_transactions
+from db.transaction.models import ledgers, monthly_category_summary, own_transactions
+from db.transaction.queries.categories import tree
 
 POSTED = "posted"
 PENDING = "pending"
@@ -52,6 +53,7 @@ async def refold_months(session: WriteSession, months: Sequence[date]) -> None:
     in_month = and_(
         rows.c.transaction_date >= month.c.first, rows.c.transaction_date < month.c.first + literal_column("interval '1 month'")
     )
+    known = tree()
     frozen = select(literal(1)).where(owned(summary), summary.c.month == month.c.first, summary.c.is_frozen).exists()
     kept = select(
         literal(session.viewer.user_id),
@@ -61,15 +63,12 @@ async def refold_months(session: WriteSession, months: Sequence[date]) -> None:
         rows.c.currency,
         func.sum(rows.c.amount),
         func.count(),
-    ).select_from(month.join(rows, in_month).outerjoin(categories, categories.c.id == rows.c.effective_category))
-    counted = and_(owned(rows), rows.c.status == POSTED, ~rows.c.is_duplicate, _is_no_transfer(), ~frozen)
+    ).select_from(month.join(rows, in_month).outerjoin(known, known.c.id == rows.c.effective_category))
+    is_no_transfer = or_(known.c.type.is_(None), known.c.type != TRANSFER)
+    counted = and_(owned(rows), rows.c.status == POSTED, ~rows.c.is_duplicate, is_no_transfer, ~frozen)
     names = ["user_id", "month", "category", "direction", "currency", "total_amount", "transaction_count"]
     grouped = kept.where(counted).group_by(month.c.first, rows.c.effective_category, rows.c.direction, rows.c.currency)
     await session.run(insert(summary).from_select(names, grouped), months=list(months))
-
-
-def _is_no_transfer() -> Any:
-    return or_(categories.c.type.is_(None), categories.c.type != TRANSFER)
 
 
 @compiled
@@ -82,7 +81,7 @@ def ledger_version() -> Select[Any]:
 def sums_by_window() -> Select[Any]:
     """What was spent in each window: (window, currency, spent, pending, transactions, last date).
 
-    Bound: `windows` int[], `roots` varchar[] (a category: its children count too), `firsts` and `ends` date[] (half-open),
+    Bound: `windows` int[], `roots` varchar[] (a category: its children, own ones too, count), `firsts` and `ends` date[] (half-open),
     all parallel. Spending is debits less credits, so a refund gives back. Transfers and duplicates do not count.
     """
     kinds: dict[str, tuple[str, Any]] = {
@@ -94,10 +93,11 @@ def sums_by_window() -> Select[Any]:
     arrays = [bindparam(name, type_=ARRAY(kind)) for name, kind in kinds.values()]
     window = func.unnest(*arrays).table_valued(*(column(key, kind) for key, (_, kind) in kinds.items())).render_derived(name="given")
     rows = own_transactions
-    covered = and_(or_(categories.c.id == window.c.root, categories.c.parent_id == window.c.root), categories.c.type != TRANSFER)
+    known = tree()
+    covered = and_(or_(known.c.id == window.c.root, known.c.parent_id == window.c.root), known.c.type != TRANSFER)
     inside = and_(
         owned(rows),
-        rows.c.effective_category == categories.c.id,
+        rows.c.effective_category == known.c.id,
         rows.c.transaction_date >= window.c.first,
         rows.c.transaction_date < window.c.end,
         rows.c.status.in_((literal(POSTED), literal(PENDING))),
@@ -113,6 +113,6 @@ def sums_by_window() -> Select[Any]:
             func.count().label("transactions"),
             func.max(rows.c.transaction_date).label("last_date"),
         )
-        .select_from(window.join(categories, covered).join(rows, inside))
+        .select_from(window.join(known, covered).join(rows, inside))
         .group_by(window.c.n, rows.c.currency)
     )

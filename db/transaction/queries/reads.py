@@ -1,6 +1,6 @@
 """Statements that clients' queries are answered from: compiled once per shape, run on the driver."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import (
     ARRAY,
     Date,
+    Double,
     Integer,
     Numeric,
     Select,
@@ -18,17 +19,18 @@ from sqlalchemy import (
     Uuid,
     any_,
     bindparam,
+    cast,
     column,
     func,
     literal_column,
-    or_,
     select,
     true,
     tuple_,
 )
 
 from db.statements import Columns, compiled, is_one_of, leaf, owned, read_columns
-from db.transaction.models import categories, own_transactions, text_search, transaction_keys
+from db.transaction.models import own_transactions, text_search, transaction_keys
+from db.transaction.queries.categories import family, type_of
 
 #: The sorts of a list of transactions: their columns, all in one direction, the last one unique.
 SORTS: dict[str, tuple[tuple[str, ...], bool]] = {
@@ -37,6 +39,8 @@ SORTS: dict[str, tuple[tuple[str, ...], bool]] = {
     "amount_desc": (("amount", "id"), True),
     "amount_asc": (("amount", "id"), False),
 }
+#: Criteria without a value.
+FLAGS = ("is_pending", "is_recurring")
 _KINDS: dict[str, Any] = {"transaction_date": Date, "amount": Numeric, "id": Uuid}
 
 
@@ -54,12 +58,17 @@ class TransactionFilter:
     status: str | None = None
     text: str | None = None
     tags: Sequence[str] | None = None
+    merchant: str | None = None
+    is_pending: bool | None = None
+    is_recurring: bool | None = None
 
     def criteria(self) -> tuple[str, ...]:
-        return tuple(name for name in self.__slots__ if getattr(self, name) is not None)
+        """Names of what narrows; the shape of a statement. A flag is in it as the answer it must have: a value could not use its index."""
+        given = [name for name in self.__slots__ if getattr(self, name) is not None]
+        return tuple(f"not_{name}" if name in FLAGS and not getattr(self, name) else name for name in given)
 
     def values(self) -> dict[str, Any]:
-        return {f"by_{name}": getattr(self, name) for name in self.criteria()}
+        return {f"by_{name}": getattr(self, name) for name in self.criteria() if name.removeprefix("not_") not in FLAGS}
 
 
 def _criterion(name: str) -> Any:
@@ -73,9 +82,7 @@ def _criterion(name: str) -> Any:
         case "account_ids":
             return rows.account_id == any_(given(ARRAY(Uuid)))
         case "category_ids":
-            roots = given(ARRAY(String))
-            children = select(categories.c.id).where(or_(categories.c.id == any_(roots), categories.c.parent_id == any_(roots)))
-            return rows.effective_category == any_(func.array(children.scalar_subquery()))
+            return rows.effective_category == any_(family(given(ARRAY(String))))
         case "since":
             return rows.transaction_date >= given(Date)
         case "until":
@@ -92,6 +99,12 @@ def _criterion(name: str) -> Any:
             return text_search(own_transactions).op("@@")(func.websearch_to_tsquery(literal_column("'simple'::regconfig"), given(Text)))
         case "tags":
             return rows.tags.op("@>")(given(ARRAY(Text)))
+        case "merchant":
+            return rows.merchant_name == given(String)
+        case "is_pending" | "is_recurring":
+            return rows[name]
+        case "not_is_pending" | "not_is_recurring":
+            return ~rows[name.removeprefix("not_")]
     raise ValueError(name)
 
 
@@ -109,7 +122,7 @@ def transactions_by_id(columns: Columns) -> Select[Any]:
 
 @compiled
 def transaction_page(parent: str, columns: Columns, sort: str, criteria: tuple[str, ...], *, after: bool, many: bool) -> Select[Any]:
-    """A page of transactions for each parent, whose column (`user_id` or `account_id`) is `parent`.
+    """A page of transactions for each parent, whose column (`user_id`, `account_id` or `recurring_series_id`) is `parent`.
 
     Bound: `keys` (the parents; one parent as `key`), `size`, the criteria's values;
     with `after`, the last seen row's `after_<column>` of the sort.
@@ -143,24 +156,40 @@ def transaction_count(parent: str, criteria: tuple[str, ...]) -> Select[Any]:
 
 
 @compiled
-def categories_by_id(columns: Columns) -> Select[Any]:
-    return select(*read_columns(categories, columns, categories.c.id)).where(is_one_of(categories.c.id))
-
-
-@compiled
 def category_type() -> Select[Any]:
-    """expense, income or transfer: the type of the category bound as `category`."""
-    return select(categories.c.type).where(categories.c.id == bindparam("category", type_=String))
+    """expense, income or transfer: the type of the category bound as `category`, if it is one of the viewer's."""
+    return select(type_of(bindparam("category", type_=String)))
+
+
+#: What is said of where a transaction was made; degrees are no amounts.
+_LOCATION: dict[str, Any] = {
+    **{name: own_transactions.c[f"location_{name}"] for name in ("address", "city", "region", "postal_code", "country")},
+    "latitude": cast(own_transactions.c.location_lat, Double),
+    "longitude": cast(own_transactions.c.location_lon, Double),
+}
+#: What our own readers of statements write of how it was paid.
+PAYMENT_FACTS = ("type", "check_number", "reference", "original_currency", "currency_rate", "value_date", "security", "units", "unit_price")
+_PAYMENT: dict[str, Any] = {
+    **{name: own_transactions.c.payment_meta[name].astext for name in PAYMENT_FACTS},
+    "all": own_transactions.c.payment_meta,
+}
 
 
 @compiled
-def categories_by_parent(columns: Columns) -> Select[Any]:
-    order = (categories.c.sort_order, categories.c.id)
-    return select(*read_columns(categories, columns, categories.c.parent_id)).where(is_one_of(categories.c.parent_id)).order_by(*order)
+def locations_by_transaction(columns: Columns) -> Select[Any]:
+    """Where each of these transactions was made; no row where nothing is said."""
+    return _part_of(_LOCATION, columns).where(func.num_nonnulls(*_LOCATION.values()) > 0)
 
 
 @compiled
-def all_categories(columns: Columns) -> Select[Any]:
-    """Every category in the order to show, under the one key bound as `key`."""
-    order = (categories.c.sort_order, categories.c.id)
-    return select(*read_columns(categories, columns, bindparam("key", type_=Text))).order_by(*order)
+def payments_by_transaction(columns: Columns) -> Select[Any]:
+    """How each of these transactions was paid; no row where nothing is said."""
+    return _part_of(_PAYMENT, columns).where(own_transactions.c.payment_meta.is_not(None))
+
+
+def _part_of(parts: Mapping[str, Any], columns: Columns) -> Select[Any]:
+    keys, rows = transaction_keys, own_transactions
+    place = (rows.c.id == keys.c.transaction_id) & (rows.c.transaction_date == keys.c.transaction_date) & owned(rows)
+    shown = [parts[name].label(name) for name in columns]
+    found = select(leaf(rows.c.id).label("key"), *shown).select_from(keys.join(rows, place))
+    return found.where(owned(keys), is_one_of(keys.c.transaction_id), ~keys.c.is_alias)
