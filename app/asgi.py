@@ -19,12 +19,14 @@ from app.http.console import console_routes
 from app.http.edge import Edge
 from app.http.health import Ready, live
 from app.http.origins import Origins
+from app.http.published import published
 from app.http.uploads import Uploads
 from app.serving import rarely_collect_garbage
 from app.settings import Settings
 from app.wiring import open_services
 from resolvers.cost import Limits
 from resolvers.execution.operation import Gateway
+from resolvers.execution.persisted import Persisted
 from resolvers.schema import build_schema
 from resolvers.transport.admission import Admission
 from resolvers.transport.http import GraphQLHttp
@@ -41,12 +43,14 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> Starlet
     """The ASGI application. Its services open when the server starts it and close when that stops.
 
     gateway: serves another schema than ours, for tests of what is around it.
+    Errors: SettingsInvalid, where a manifest of operations cannot be read.
     """
+    persisted = published(settings.operations_manifests, only=settings.operations == "persisted")
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Any]]:
         async with open_services(settings) as services:
-            served = gateway or _gateway(settings)
+            served = gateway or _gateway(settings, persisted)
             admission = Admission(services, settings.cursor_secret())
             mutations = Unstoppable()
             rarely_collect_garbage()
@@ -70,9 +74,14 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> Starlet
     return app
 
 
-def _gateway(settings: Settings) -> Gateway:
-    limits = Limits(tokens=settings.token_limit, depth=settings.depth_limit, cost=settings.cost_limit)
-    return Gateway(build_schema(), deadline_s=settings.deadline_s, limits=limits)
+def _gateway(settings: Settings, persisted: Persisted) -> Gateway:
+    return Gateway(
+        build_schema(),
+        introspection=settings.has_introspection(),
+        persisted=persisted,
+        deadline_s=settings.deadline_s,
+        limits=Limits(tokens=settings.token_limit, depth=settings.depth_limit, cost=settings.cost_limit),
+    )
 
 
 def _routes(settings: Settings) -> list[BaseRoute]:

@@ -76,6 +76,11 @@ class Settings(BaseSettings):
     #: Addresses whose X-Forwarded-For is believed.
     trusted_proxies: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)] = ()
     graphiql: bool = False
+    #: Whether the schema may be asked about; unset: where GraphiQL is served, which cannot do without.
+    introspection: bool | None = None
+    #: Which operations are served: any, or only published ones (graphql/operations/manifest.json, and the manifests below).
+    operations: Literal["any", "persisted"] = "any"
+    operations_manifests: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_words)] = ()
     access_token_ttl_s: int = Field(default=12 * 3600, ge=60, le=90 * 86400)
     #: `transaction`: PgBouncer or the like stands before Postgres and pools by transaction.
     pooler: Pooler = "none"
@@ -132,6 +137,9 @@ class Settings(BaseSettings):
     def secret_for(self, purpose: str) -> bytes:
         """32 bytes of this installation's own for one purpose ("cursors", "account ids"): the same in every process, for ever."""
         return hmac.digest(_required("FLORIN_SECRET", self.secret).encode(), purpose.encode(), "sha256")
+
+    def has_introspection(self) -> bool:
+        return self.graphiql if self.introspection is None else self.introspection
 
     def cursor_secret(self) -> bytes:
         return self.secret_for("cursors")

@@ -6,6 +6,7 @@ Everything wrong here is a mistake of ours, found when the process starts: TypeE
 from typing import Any
 
 import strawberry
+from strawberry.federation.schema_directives import Cost
 from strawberry.types.base import StrawberryList, StrawberryOptional
 from strawberry.types.field import StrawberryField
 
@@ -25,6 +26,7 @@ from resolvers.declared import (
 )
 from resolvers.loaders import get_loader
 from resolvers.paging import PageInfo
+from resolvers.prices import put_prices
 
 ROOTS = ("Query", "Mutation", "Subscription")
 ROOT_KEYS = (VIEWER_KEY, EVERYBODY_KEY)
@@ -47,6 +49,7 @@ def assemble(declarations: Declarations) -> dict[str, type]:
         for field in _fields(made):
             if isinstance(field, DeclaredField):
                 _check(declarations, name, field)
+    put_prices([*declarations.types.values(), *roots.values()], roots["Mutation"])
     for name in declarations.types:
         declarations.columns[name] = _columns_of(declarations, name)
     for name, (loader, _) in declarations.entities.items():
@@ -139,6 +142,7 @@ def _make_connections(declarations: Declarations) -> None:
 
 def _connection(node: type, name: str, *, counted: bool) -> type:
     edge = _described(f"{name}Edge", f"{name} at its place in a list.", node=(node, f"The {name}."), cursor=(str, CURSOR))
+    edge.__strawberry_definition__.directives = [Cost(weight=0)]  # type: ignore[attr-defined]
     fields: dict[str, tuple[Any, str]] = {
         "edges": (list[edge], "The page's rows with their cursors."),  # type: ignore[valid-type]
         "nodes": (list[node], "The page's rows, for who needs no cursor per row."),  # type: ignore[valid-type]
@@ -146,7 +150,11 @@ def _connection(node: type, name: str, *, counted: bool) -> type:
     }
     if counted:
         fields["total_count"] = (int, "How many there are under the filter, on all pages. Counted only when asked for.")
-    return _described(f"{name}Connection", f"A page of a list of {name}.", **fields)
+    made = _described(f"{name}Connection", f"A page of a list of {name}.", **fields)
+    for field in _fields(made):
+        if field.python_name == "total_count":
+            field.directives = [Cost(weight=1)]  # a statement of its own
+    return made
 
 
 def _described(name: str, description: str, **fields: tuple[Any, str]) -> type:

@@ -1,16 +1,9 @@
 """What an operation may cost at most, known before it runs.
 
 One pass over a valid document, memoised by fragment, so that its time is linear in the document even where fragments
-double on every level. Every selection counts, skipped or not. Sizes come from the declarations:
-
-    a leaf, Money, page info                     0
-    an object                                    1 + what is selected of it
-    a list of `links`                            its declared size x its object
-    a page                                       1 + `first` x its object (for `nodes` and for `edges` each); totalCount 1
-    `nodes`, `_entities`                         as many objects as ids are given
-    any other list                               10 x its object
-    a mutation                                   10 more
-    introspection                                1/100 per object, lists at the size they usually have
+double on every level. Every selection counts, skipped or not: its weight and what is selected of it, as often as it may
+come. Weights and sizes are those that the schema publishes as `@cost` and `@listSize` (resolvers/prices.py). Only
+introspection is not in there: 1/100 per object, lists at the size they usually have.
 
 `first` may be a variable: the pass leaves it open, and `Measured.cost` puts the request's value in.
 """
@@ -25,7 +18,6 @@ from graphql import (
     FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLNamedType,
-    GraphQLObjectType,
     GraphQLSchema,
     InlineFragmentNode,
     IntValueNode,
@@ -37,11 +29,13 @@ from graphql import (
     get_named_type,
     is_composite_type,
 )
-from graphql.type import GraphQLField, GraphQLList, GraphQLNonNull, introspection_types
+from graphql.type import GraphQLField, introspection_types
+from strawberry.federation.schema_directives import ListSize
 
-from resolvers.declared import DeclaredField, Link, PageOf
 from resolvers.errors import CostLimitExceeded
 from resolvers.paging import DEFAULT_FIRST, MAX_FIRST
+from resolvers.prices import ASSUMED_LIST, counted_argument, is_list, list_size_of, weight_of
+from resolvers.shape import MAX_NESTING
 
 
 class Limits(NamedTuple):
@@ -53,20 +47,8 @@ class Limits(NamedTuple):
 
 
 LIMITS = Limits()
-MAX_DIRECTIVES = 100
-#: Equal response names in one selection set: comparing them is quadratic in validation.
-MAX_REPEATS = 20
-#: Selection sets inside each other, fragments and all.
-MAX_NESTING = 60
-
-ASSUMED_LIST = 10
-MUTATION_EXTRA = 10
 UNITS = 100
-FREE_TYPES = frozenset({"Money", "PageInfo", "_Service"})
-SIZED_BY = {"nodes": "ids", "_entities": "representations"}
 INTROSPECTION_SIZES = {"types": 100, "fields": 10, "args": 2, "inputFields": 5, "enumValues": 5, "possibleTypes": 5, "directives": 10}
-
-BACKREF = "strawberry-definition"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,41 +112,14 @@ class Measured:
         return max(1, -(-self.units.evaluate(variables, {}) // UNITS))
 
 
-def check_shape(document: DocumentNode) -> None:
-    """What must hold before validation, which is quadratic in repeated names. Errors: CostLimitExceeded."""
-    directives = 0
-    pending: list[Any] = list(document.definitions)
-    while pending:
-        node = pending.pop()
-        directives += len(getattr(node, "directives", None) or ())
-        selection_set = getattr(node, "selection_set", None)
-        if selection_set is not None:
-            _check_repeats(selection_set)
-            pending.extend(selection_set.selections)
-    if directives > MAX_DIRECTIVES:
-        raise CostLimitExceeded(f"A document may have at most {MAX_DIRECTIVES} directives.", limit=MAX_DIRECTIVES)
-
-
-def _check_repeats(selection_set: SelectionSetNode) -> None:
-    seen: dict[str, int] = {}
-    for node in selection_set.selections:
-        if isinstance(node, FieldNode):
-            name = (node.alias or node.name).value
-            seen[name] = seen.get(name, 0) + 1
-            if seen[name] > MAX_REPEATS:
-                raise CostLimitExceeded(f"The same field may be selected at most {MAX_REPEATS} times at one place.", limit=MAX_REPEATS)
-
-
 def measure(schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode, limits: Limits = LIMITS) -> Measured:
     """Depth and symbolic cost of an operation of a valid document. Errors: CostLimitExceeded when it is too deep."""
     root = schema.get_root_type(operation.operation)
     assert root is not None  # noqa: S101 - validation has seen to it
     walk = _Walk(schema, limits, {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)})
-    units, depth = walk.selections(operation.selection_set, root, ASSUMED_LIST, 0)
+    units, depth = walk.selections(operation.selection_set, root, None, 0)
     if depth > limits.depth:
         raise _too_deep(limits.depth)
-    if root is schema.mutation_type:
-        units.constant += MUTATION_EXTRA * UNITS * len(operation.selection_set.selections)
     return Measured(depth, units)
 
 
@@ -180,15 +135,22 @@ def _too_deep(limit: int) -> CostLimitExceeded:
     return CostLimitExceeded(f"An operation may be {limit} fields deep at most.", limit=limit)
 
 
+class Sized(NamedTuple):
+    """The size of a page, for those fields of its connection that hold its rows."""
+
+    fields: tuple[str, ...]
+    size: Size
+
+
 class _Walk:
     def __init__(self, schema: GraphQLSchema, limits: Limits, fragments: dict[str, FragmentDefinitionNode]) -> None:
         self.schema = schema
         self.limits = limits
         self.fragments = fragments
-        self.known: dict[tuple[str, str, Size], tuple[Sum, int]] = {}
+        self.known: dict[tuple[str, str, Sized | None], tuple[Sum, int]] = {}
 
-    def selections(self, selection_set: SelectionSetNode, parent: GraphQLNamedType, page: Size, nesting: int) -> tuple[Sum, int]:
-        """Units and depth of a selection set. `page`: the size of the page whose connection this is."""
+    def selections(self, selection_set: SelectionSetNode, parent: GraphQLNamedType, page: Sized | None, nesting: int) -> tuple[Sum, int]:
+        """Units and depth of a selection set. `page`: of the page whose connection this is."""
         if nesting > max(MAX_NESTING, self.limits.depth):
             raise _too_deep(self.limits.depth)
         total, depth = Sum(), 0
@@ -208,7 +170,7 @@ class _Walk:
             depth = max(depth, levels)
         return total, depth
 
-    def fragment(self, name: str, parent: GraphQLNamedType, page: Size, nesting: int) -> tuple[Sum, int]:
+    def fragment(self, name: str, parent: GraphQLNamedType, page: Sized | None, nesting: int) -> tuple[Sum, int]:
         place = (name, parent.name, page)
         found = self.known.get(place)
         if found is None:
@@ -222,22 +184,17 @@ class _Walk:
             return parent
         return self.schema.get_type(node.type_condition.name.value) or parent
 
-    def field(self, node: FieldNode, parent: GraphQLNamedType, page: Size, nesting: int) -> tuple[Sum, int]:
+    def field(self, node: FieldNode, parent: GraphQLNamedType, page: Sized | None, nesting: int) -> tuple[Sum, int]:
         definition = self._definition(node, parent)
         named = get_named_type(definition.type)
-        if node.selection_set is None or not is_composite_type(named):
-            return Sum(UNITS if node.name.value == "totalCount" else 0), 1
-        how = self._how(definition)
-        if isinstance(how, PageOf):
-            total = Sum(UNITS)
-            inner, depth = self.selections(node.selection_set, named, _first(node), nesting + 1)
-            total.add(1, inner)
-            return total, depth + 1
-        inner, depth = self.selections(node.selection_set, named, page, nesting + 1)
-        each = Sum(self._weight(named))
+        each = Sum(self._units(definition, named))
+        if node.selection_set is None:
+            return each, 1
+        size, inner_page = self._size(node, definition, parent, page)
+        inner, depth = self.selections(node.selection_set, named, inner_page, nesting + 1)
         each.add(1, inner)
         total = Sum()
-        total.add(self._size(node, definition, how, parent, page), each)
+        total.add(size, each)
         return total, depth + 1
 
     def _definition(self, node: FieldNode, parent: GraphQLNamedType) -> GraphQLField:
@@ -245,51 +202,37 @@ class _Walk:
         assert found is not None  # noqa: S101 - validation has seen to it
         return found
 
-    def _how(self, definition: GraphQLField) -> object:
-        declared = definition.extensions.get(BACKREF)
-        return declared.how if isinstance(declared, DeclaredField) else None
-
-    def _weight(self, named: GraphQLNamedType) -> int:
+    def _units(self, definition: GraphQLField, named: GraphQLNamedType) -> int:
         if named.name in introspection_types:
-            return 1
-        if named.name in FREE_TYPES or _is_edge(named):
-            return 0
-        return UNITS
+            return 1 if is_composite_type(named) else 0
+        return UNITS * weight_of(definition, named)
 
-    def _size(self, node: FieldNode, definition: GraphQLField, how: object, parent: GraphQLNamedType, page: Size) -> Size:
-        if isinstance(how, Link):
-            return how.size
-        if not _is_list(definition):
-            return 1
-        if _is_connection(parent):
-            return page
+    def _size(self, node: FieldNode, definition: GraphQLField, parent: GraphQLNamedType, page: Sized | None) -> tuple[Size, Sized | None]:
+        """How many a field gives, and the page that it is the connection of."""
+        listed = list_size_of(definition)
+        if listed is not None and listed.sized_fields:
+            return 1, Sized(tuple(listed.sized_fields), _sliced(node, listed))
+        if not is_list(definition):
+            return 1, None
         name = node.name.value
+        if page is not None and name in page.fields:
+            return page.size, None
         if parent.name in introspection_types:
-            return INTROSPECTION_SIZES.get(name, 1)
-        if parent is self.schema.query_type and name in SIZED_BY:
-            return _length(_argument(node, SIZED_BY[name]))
-        return 1 if name == "errors" else ASSUMED_LIST
-
-
-def _is_list(definition: GraphQLField) -> bool:
-    kind = definition.type
-    return isinstance(kind.of_type if isinstance(kind, GraphQLNonNull) else kind, GraphQLList)
-
-
-def _is_connection(named: GraphQLNamedType) -> bool:
-    return isinstance(named, GraphQLObjectType) and named.name.endswith("Connection") and "pageInfo" in named.fields
-
-
-def _is_edge(named: GraphQLNamedType) -> bool:
-    return isinstance(named, GraphQLObjectType) and named.name.endswith("Edge") and named.fields.keys() == {"node", "cursor"}
+            return INTROSPECTION_SIZES.get(name, 1), None
+        most = ASSUMED_LIST if listed is None or listed.assumed_size is None else listed.assumed_size
+        counted = counted_argument(definition)
+        if counted is not None:
+            return _length(_argument(node, counted), most if listed else MAX_FIRST), None
+        return most, None
 
 
 def _argument(node: FieldNode, name: str) -> ValueNode | None:
     return next((argument.value for argument in node.arguments or () if argument.name.value == name), None)
 
 
-def _first(node: FieldNode) -> Size:
-    match _argument(node, "first"):
+def _sliced(node: FieldNode, listed: ListSize) -> Size:
+    """What its slicing argument says; ours have one, `first`."""
+    match _argument(node, (listed.slicing_arguments or [""])[0]):
         case IntValueNode(value=text):
             return max(0, min(int(text), MAX_FIRST))
         case VariableNode(name=name):
@@ -298,11 +241,11 @@ def _first(node: FieldNode) -> Size:
             return DEFAULT_FIRST
 
 
-def _length(value: ValueNode | None) -> Size:
+def _length(value: ValueNode | None, most: int) -> Size:
     match value:
         case ListValueNode(values=values):
-            return min(len(values), MAX_FIRST)
+            return min(len(values), most)
         case VariableNode(name=name):
-            return SizeOf(name.value, 1, MAX_FIRST)
+            return SizeOf(name.value, 1, most)
         case _:
             return 1

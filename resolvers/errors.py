@@ -51,6 +51,11 @@ class ValidationFailed(Fault):
     default_message = "The document does not fit the schema."
 
 
+class IntrospectionNotAllowed(Fault):
+    code = "INTROSPECTION_NOT_ALLOWED"
+    default_message = "The schema may not be asked about here. It is published as graphql/schema.graphql."
+
+
 class BadUserInput(Fault):
     code = "BAD_USER_INPUT"
     default_message = "A value of the request is not valid."

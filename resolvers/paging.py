@@ -16,6 +16,7 @@ from typing import Any
 
 import orjson
 import strawberry
+from strawberry.federation.schema_directives import Cost
 
 from resolvers.errors import BadUserInput
 from resolvers.loaders import Page, Sort
@@ -44,7 +45,7 @@ class Paging:
 BY_ID = Sort(("id",))
 
 
-@strawberry.type(description="Where a page ends, and whether there is more.")
+@strawberry.type(description="Where a page ends, and whether there is more.", directives=[Cost(weight=0)])
 class PageInfo:
     has_next_page: bool = strawberry.field(description="Whether rows follow this page.")
     has_previous_page: bool = strawberry.field(description="Whether the page was asked for with `after`.")

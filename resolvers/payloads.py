@@ -14,6 +14,7 @@ import strawberry
 from domains.core import errors as core_errors
 from domains.core.errors import AppError
 from resolvers.declared import current
+from resolvers.prices import at_most
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -32,7 +33,9 @@ class Error:
 class Payload:
     """Base of every payload: `errors` is empty when the mutation did what was asked."""
 
-    errors: list[Error] = strawberry.field(default_factory=list, description="Why it was not done; empty when it was.")
+    errors: list[Error] = strawberry.field(
+        default_factory=list, description="Why it was not done; empty when it was.", directives=[at_most(1)]
+    )
 
 
 _exposed: dict[type[AppError], type] = {}

@@ -18,6 +18,7 @@ from typing import NewType
 import orjson
 import strawberry
 from graphql import GraphQLError
+from strawberry.federation.schema_directives import Cost
 from strawberry.types.scalar import ScalarDefinition
 
 from domains.core import currencies
@@ -190,7 +191,7 @@ SCALARS: dict[object, ScalarDefinition] = {
 }
 
 
-@strawberry.type(description="An exact amount, written with the digits of its currency.")
+@strawberry.type(description="An exact amount, written with the digits of its currency.", directives=[Cost(weight=0)])
 class Money:
     amount: Decimal = strawberry.field(description='As a string, such as "12.50". Never a float: add with a decimal library.')
     currency: CurrencyCode = strawberry.field(description="What it is an amount of.")

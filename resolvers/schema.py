@@ -19,6 +19,7 @@ from resolvers.declared import Declarations, current
 from resolvers.errors import BadUserInput
 from resolvers.nodes import Node, load_node
 from resolvers.payloads import expose_core
+from resolvers.prices import at_most
 from resolvers.scalars import SCALARS
 
 DOMAINS = ("user", "auth", "bank", "transaction", "budget", "analytics", "notification", "audit")
@@ -80,7 +81,9 @@ def _with_nodes(declarations: Declarations, query: type) -> type:
 
     one = strawberry.field(resolver=node, description="Anything of yours by its global id; null when there is no such thing.")
     many = strawberry.field(
-        resolver=nodes, description="Up to 100 things by their global ids, in their order, null for each that is not there."
+        resolver=nodes,
+        description="Up to 100 things by their global ids, in their order, null for each that is not there.",
+        directives=[at_most(MAX_NODES)],
     )
     made = strawberry.type(type("Nodes", (), {"node": one, "nodes": many, "__module__": __name__}))
     for field in made.__strawberry_definition__.fields:  # type: ignore[attr-defined]

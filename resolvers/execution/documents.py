@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 import structlog
 from graphql import (
     DocumentNode,
+    FieldNode,
     FragmentDefinitionNode,
     GraphQLError,
     GraphQLSyntaxError,
@@ -16,16 +17,17 @@ from graphql import (
     validate,
 )
 from graphql.execution.values import VariableValues
-from graphql.validation import specified_rules
+from graphql.validation import ASTValidationRule, specified_rules
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
-from resolvers.cost import Limits, Measured, check_shape, measure
-from resolvers.errors import ParseFailed, ValidationFailed
+from resolvers.cost import Limits, Measured, measure
+from resolvers.errors import IntrospectionNotAllowed, ParseFailed, ValidationFailed
 from resolvers.execution.plan import Plan, Unplannable
 from resolvers.execution.planner import make_plan
 from resolvers.execution.selection import condition_variables
 from resolvers.schema import Schema
+from resolvers.shape import MAX_CHARACTERS, check_shape, check_text
 
 log = structlog.get_logger(__name__)
 
@@ -35,12 +37,19 @@ V = TypeVar("V")
 #: Documents kept, and their characters together: a parsed document takes some hundred times its text.
 KEPT_DOCUMENTS = 1_000
 KEPT_CHARACTERS = 400_000
-MAX_CHARACTERS = 256 * 1024
 #: Plans kept: of each operation, one per combination of the values that @skip and @include look at. Some 20 KiB each.
 KEPT_PLANS = 2_000
 
 #: The specification's rules (with the bound on nested introspection) and Strawberry's for its own kinds of input.
 RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
+
+
+#: Fields that describe the schema.
+DESCRIBING = frozenset({"__schema", "__type", "_service"})
+SUGGESTION = " Did you mean "
+#: Errors that one document is told of: some rules quote a literal in each.
+MAX_ERRORS = 10
+MESSAGE_CHARACTERS = 500
 
 
 class DocumentRefused(Exception):
@@ -117,9 +126,10 @@ class Document:
 class Documents:
     """The most recently used documents, by their text."""
 
-    def __init__(self, schema: Schema, *, hide_suggestions: bool, limits: Limits) -> None:
+    def __init__(self, schema: Schema, *, introspection: bool, limits: Limits) -> None:
         self._schema = schema
-        self._hide_suggestions = hide_suggestions
+        self._hide_suggestions = not introspection
+        self._rules = RULES if introspection else (*RULES, NoIntrospection)
         self._limits = limits
         self._kept: OrderedDict[str, Document] = OrderedDict()
         self._characters = 0
@@ -146,14 +156,15 @@ class Documents:
 
     def _read(self, text: str) -> Document:
         core = self._schema._schema
+        check_text(text)
         try:
             node = parse(text, max_lexical_tokens=self._limits.tokens, max_source_length=MAX_CHARACTERS)
         except GraphQLSyntaxError as error:
             raise DocumentRefused([with_code(error, ParseFailed.code)]) from None
         check_shape(node)
-        errors = validate(core, node, RULES, hide_suggestions=self._hide_suggestions)
+        errors = validate(core, node, self._rules, MAX_ERRORS, hide_suggestions=self._hide_suggestions)
         if errors:
-            raise DocumentRefused([with_code(error, ValidationFailed.code) for error in errors])
+            raise DocumentRefused([self._told(error) for error in errors])
         fragments = {each.name.value: each for each in node.definitions if isinstance(each, FragmentDefinitionNode)}
         conditions = condition_variables(node.definitions)
         operations: dict[str | None, Operation] = {}
@@ -163,9 +174,28 @@ class Documents:
                 operations[each.name.value if each.name else None] = Operation(each, fragments, measured, conditions, self.plans)
         return Document(node, operations)
 
+    def _told(self, error: GraphQLError) -> GraphQLError:
+        """The error of a rule as clients are told it: one of the rules always makes a suggestion."""
+        if self._hide_suggestions:
+            error.message = error.message.partition(SUGGESTION)[0]
+        return with_code(error, IntrospectionNotAllowed.code if isinstance(error, IntrospectionError) else ValidationFailed.code)
+
+
+class IntrospectionError(GraphQLError):
+    """Of the rule below, so that it gets a code of its own."""
+
+
+class NoIntrospection(ASTValidationRule):
+    """Nothing that describes the schema may be selected."""
+
+    def enter_field(self, node: FieldNode, *_args: object) -> None:
+        if node.name.value in DESCRIBING:
+            self.report_error(IntrospectionError(IntrospectionNotAllowed.default_message, node))
+
 
 def with_code(error: GraphQLError, code: str) -> GraphQLError:
-    """The error with `extensions.code`."""
+    """The error with `extensions.code`, not longer than need be: some quote what the client sent."""
+    message = error.message if len(error.message) <= MESSAGE_CHARACTERS else error.message[: MESSAGE_CHARACTERS - 1] + "…"
     return GraphQLError(
-        error.message, nodes=error.nodes, source=error.source, positions=error.positions, path=error.path, extensions={"code": code}
+        message, nodes=error.nodes, source=error.source, positions=error.positions, path=error.path, extensions={"code": code}
     )

@@ -9,8 +9,8 @@
     body = encode(answer)
 
 An answer is {"data": ..., "errors": [...], "extensions": {"cost": {"requested": n, ...throttle}}}; `errors` only when
-there are some, `data` only when the execution began. `gateway.refusal(error, request_id)` makes the answer of a
-request that was refused before, by `prepare` or by the transport.
+there are some, `data` only when the execution began, the cost wherever one was charged. `gateway.refusal(error,
+request_id)` makes the answer of a request that was refused before, by `prepare` or by the transport.
 """
 
 import asyncio
@@ -26,8 +26,9 @@ from graphql.execution.values import VariableValues
 from resolvers.context import OperationContext
 from resolvers.cost import LIMITS, Limits, check_cost
 from resolvers.errors import BadUserInput, Fault, MethodNotAllowed, TimedOut, graphql_error, present
-from resolvers.execution.documents import Document, DocumentRefused, Documents, Operation, with_code
+from resolvers.execution.documents import MAX_ERRORS, Document, DocumentRefused, Documents, Operation, with_code
 from resolvers.execution.interpret import event_stream, interpret
+from resolvers.execution.persisted import Persisted
 from resolvers.execution.plan import Plan
 from resolvers.execution.run import Deviation, root_row, run
 from resolvers.execution.sharing import Shared
@@ -42,13 +43,19 @@ DEADLINE_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class GraphQLRequest:
-    """What a client sent, already of these types (the transport refuses anything else)."""
+    """What a client sent, already of these types (the transport refuses anything else).
 
-    query: str
+    query, document_id: the document's text, or the id of one that is published; at least one of them.
+    apollo:             whether the id came in Apollo's extension, whose clients want to be answered in its words.
+    """
+
+    query: str | None
     operation_name: str | None = None
     variables: Mapping[str, Any] = field(default_factory=dict)
     extensions: Mapping[str, Any] = field(default_factory=dict)
     method: Literal["GET", "POST", "WEBSOCKET"] = "POST"
+    document_id: str | None = None
+    apollo: bool = False
 
 
 class RequestRefused(Exception):
@@ -77,26 +84,37 @@ class Prepared:
 
 
 NO_VARIABLES = VariableValues({}, {})
+NONE_PERSISTED = Persisted()
 
 
 class Gateway:
     """The schema, ready to answer. Holds caches of documents and plans, no state of any request.
 
-    suggestions: whether errors may say "Did you mean"; not in public.
+    introspection: whether the schema may be asked about (`__schema`, `__type`, `_service`), and errors say "Did you mean"; not in public.
+    persisted:     the documents that are known by an id, and whether any other is served.
     """
 
-    def __init__(self, schema: Schema, *, suggestions: bool = False, deadline_s: float = DEADLINE_S, limits: Limits = LIMITS) -> None:
+    def __init__(
+        self,
+        schema: Schema,
+        *,
+        introspection: bool = False,
+        persisted: Persisted = NONE_PERSISTED,
+        deadline_s: float = DEADLINE_S,
+        limits: Limits = LIMITS,
+    ) -> None:
         self.schema = schema
-        self._hide_suggestions = not suggestions
+        self._hide_suggestions = not introspection
+        self._persisted = persisted
         self._deadline_s = deadline_s
         self._limits = limits
         self._events: Shared[ExecutionResult] = Shared()
-        self._documents = Documents(schema, hide_suggestions=self._hide_suggestions, limits=limits)
+        self._documents = Documents(schema, introspection=introspection, limits=limits)
 
     def prepare(self, request: GraphQLRequest) -> Prepared:
         """Everything that can be said about a request without I/O. Errors: RequestRefused."""
         try:
-            document = self._documents.get(request.query)
+            document = self._documents.get(self._persisted.text_of(request.query, request.document_id, apollo=request.apollo))
             operation = _chosen(document, request)
             variables = self._coerced(operation, request)
             cost = operation.measured.cost(variables.coerced)
@@ -114,7 +132,7 @@ class Gateway:
         if not declared:
             return NO_VARIABLES
         values = get_variable_values(
-            self.schema._schema, declared, dict(request.variables), max_errors=20, hide_suggestions=self._hide_suggestions
+            self.schema._schema, declared, dict(request.variables), max_errors=MAX_ERRORS, hide_suggestions=self._hide_suggestions
         )
         if isinstance(values, list):
             raise RequestRefused([with_code(error, BadUserInput.code) for error in values])
@@ -200,10 +218,16 @@ class Gateway:
             return None
         return plan
 
-    def refusal(self, error: Exception, request_id: str) -> Answer:
-        """The answer to a request that was refused (RequestRefused, a Fault), or that failed before its execution."""
+    def refusal(self, error: Exception, request_id: str, cost: Mapping[str, Any] | None = None) -> Answer:
+        """The answer to a request that was refused (RequestRefused, a Fault), or that failed before its execution.
+
+        cost: what it was charged all the same, for `extensions.cost`.
+        """
         errors = error.errors if isinstance(error, RequestRefused) else [error]
-        return {"errors": present(errors, request_id)}
+        answer: Answer = {"errors": present(errors, request_id)}
+        if cost is not None:
+            answer["extensions"] = {"cost": dict(cost)}
+        return answer
 
 
 def _chosen(document: Document, request: GraphQLRequest) -> Operation:

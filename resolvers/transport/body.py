@@ -1,13 +1,14 @@
 """From bytes to a GraphQL request, trusting nothing.
 
 A body is refused with BadRequest unless it is one JSON object in UTF-8: no byte-order mark, no NaN, no number longer
-than 40 digits, no key twice, no text that Postgres could not hold, nothing nested deeper than 32. What it costs to find
-out is bounded by the size of the body.
+than 40 digits, no key twice, no text that Postgres could not hold, nothing nested deeper than 32, no more than 10,000
+values. What it costs to find out is bounded by the size of the body.
 """
 
 import asyncio
 import json
 import math
+import re
 from collections.abc import Mapping
 from typing import Any, Literal
 from urllib.parse import parse_qsl
@@ -21,7 +22,10 @@ BODY_LIMIT_BYTES = 256 * 1024
 BODY_WITHIN_S = 10.0
 NUMBER_CHARACTERS = 40
 NESTED_AT_MOST = 32
-#: Parameters of a GET request; a client needs four.
+VALUES_AT_MOST = 10_000
+#: A JSON text, or what begins like one and never ends: it is taken to the end, so that no place is looked at twice.
+_TEXT = re.compile(r'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
+#: Parameters of a GET request; a client needs five.
 PARAMETERS_AT_MOST = 16
 
 
@@ -61,6 +65,7 @@ def decode_object(data: bytes | str) -> dict[str, Any]:
     """The one JSON object in `data`. Errors: BadRequest."""
     try:
         text = data.decode() if isinstance(data, bytes) else data
+        _check_values_count(text)
         value = _decoder.decode(text)
     except UnicodeDecodeError:
         raise BadRequest("The body is not valid UTF-8.") from None
@@ -77,14 +82,24 @@ def decode_object(data: bytes | str) -> dict[str, Any]:
 
 def graphql_request(body: Mapping[str, Any], method: Literal["GET", "POST", "WEBSOCKET"]) -> GraphQLRequest:
     """The request that the object describes; what it does not know of is ignored. Errors: BadRequest."""
-    query = body.get("query")
-    if not isinstance(query, str) or not query:
-        raise BadRequest("The request needs a `query`, which is text.")
-    operation_name = body.get("operationName")
-    if operation_name is not None and not isinstance(operation_name, str):
-        raise BadRequest("`operationName` must be text.")
-    _check_text(query)
-    return GraphQLRequest(query, operation_name or None, _object(body, "variables"), _object(body, "extensions"), method)
+    query = _text(body, "query")
+    extensions = _object(body, "extensions")
+    document_id = _text(body, "documentId")
+    apollo = document_id is None and extensions.get("persistedQuery") is not None
+    if apollo:
+        document_id = _apollo_hash(extensions["persistedQuery"])
+    if query is None and document_id is None:
+        raise BadRequest("The request needs a `query`, which is text, or the `documentId` of a published one.")
+    operation_name = _text(body, "operationName")
+    return GraphQLRequest(query, operation_name, _object(body, "variables"), extensions, method, document_id, apollo)
+
+
+def _apollo_hash(persisted: object) -> str:
+    match persisted:
+        case {"version": 1, "sha256Hash": str(digest)}:
+            return digest
+        case _:
+            raise BadRequest("`persistedQuery` has a `version`, which is 1, and a `sha256Hash`, which is text.")
 
 
 def request_of_parameters(query_string: bytes) -> GraphQLRequest:
@@ -100,6 +115,12 @@ def request_of_parameters(query_string: bytes) -> GraphQLRequest:
         text = parameters.get(name)
         parameters[name] = decode_object(text) if text else None
     return graphql_request(parameters, "GET")
+
+
+def _check_values_count(text: str) -> None:
+    """Every value but the first of its list or object has a comma before it. Errors: BadRequest."""
+    if text.count(",") > VALUES_AT_MOST and _TEXT.sub("", text).count(",") > VALUES_AT_MOST:
+        raise BadRequest(f"The body holds more than {VALUES_AT_MOST} values.")
 
 
 class _Refused(ValueError):
@@ -131,6 +152,17 @@ def _no_constant(name: str) -> float:
 
 
 _decoder = json.JSONDecoder(object_pairs_hook=_object_without_repeats, parse_int=_integer, parse_float=_number, parse_constant=_no_constant)
+
+
+def _text(body: Mapping[str, Any], name: str) -> str | None:
+    """A text that is there and not empty. Errors: BadRequest."""
+    value = body.get(name)
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str):
+        raise BadRequest(f"`{name}` must be text.")
+    _check_text(value)
+    return value
 
 
 def _object(body: Mapping[str, Any], name: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ matter of the document: 400 for what is no GraphQL request, 401, 403, 413, 415, 
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
@@ -71,12 +71,12 @@ def executed(answer: Answer, media: MediaType) -> Reply:
     return _reply(status, answer, media)
 
 
-def refused(error: Exception, gateway: Gateway, request_id: str, media: MediaType) -> Reply:
+def refused(error: Exception, gateway: Gateway, request_id: str, media: MediaType, cost: Mapping[str, Any] | None = None) -> Reply:
     """The reply to a request that did not get to run: a RequestRefused, a Fault, or a service that is away.
 
-    Anything else is a bug: logged and masked by the gateway, status 500.
+    cost: what it was charged, if anything. Anything else is a bug: logged and masked by the gateway, status 500.
     """
-    return _reply(_status_of(error, media), gateway.refusal(error, request_id), media)
+    return _reply(_status_of(error, media), gateway.refusal(error, request_id, cost), media)
 
 
 def _status_of(error: Exception, media: MediaType) -> int:

@@ -1,6 +1,7 @@
 """Settings: what an operator may write, and what they are told when it cannot be meant."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -140,3 +141,31 @@ def test_lists_are_written_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = set_all(monkeypatch, ALLOWED_ORIGINS="https://a.example/, https://b.example")
 
     assert settings.allowed_origins == ("https://a.example", "https://b.example")
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, False),
+        ({"GRAPHIQL": "true"}, True),
+        ({"INTROSPECTION": "true"}, True),
+        ({"GRAPHIQL": "true", "INTROSPECTION": "false"}, False),
+    ],
+)
+def test_introspection_is_on_where_the_console_is_unless_it_is_said(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], expected: bool
+) -> None:
+    for name, value in given.items():
+        monkeypatch.setenv(f"FLORIN_{name}", value)
+
+    assert Settings.load().has_introspection() is expected
+
+
+def test_any_operation_is_served_unless_only_published_ones_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = Settings.load()
+    monkeypatch.setenv("FLORIN_OPERATIONS", "persisted")
+    monkeypatch.setenv("FLORIN_OPERATIONS_MANIFESTS", "web.json, /etc/florin/phone.json")
+    after = Settings.load()
+
+    assert (before.operations, before.operations_manifests) == ("any", ())
+    assert (after.operations, after.operations_manifests) == ("persisted", (Path("web.json"), Path("/etc/florin/phone.json")))

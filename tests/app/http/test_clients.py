@@ -1,7 +1,10 @@
 """A front end's first hour, with other people's clients, on the real schema."""
 
+import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -14,6 +17,8 @@ from gql.transport.websockets import WebsocketsTransport
 from pydantic import SecretStr
 
 from app.asgi import create_app
+from app.errors import SettingsInvalid
+from app.http import published
 from app.settings import Settings
 from db.auth.queries import open_session
 from db.redis import RedisConnections
@@ -109,14 +114,106 @@ async def test_signed_out_the_user_s_own_fields_are_401(host: str, query: str) -
     assert (response.status_code, response.json()["errors"][0]["extensions"]["code"]) == (401, "UNAUTHENTICATED")
 
 
-async def test_introspection_is_what_the_clients_can_work_with(host: str, token: str) -> None:
-    client = Client(
-        transport=HTTPXAsyncTransport(f"http://{host}/graphql", headers={"authorization": f"Bearer {token}"}),
-        fetch_schema_from_transport=True,
-    )
-    async with client as session:
-        answer = await session.execute(GraphQLRequest("{ me { budgets { id } } }"))
+async def test_introspection_is_what_the_clients_can_work_with_where_it_is_on(settings: Settings, token: str) -> None:
+    """In the console's process it is, unless it is said otherwise."""
+    async with serving(create_app(settings.model_copy(update={"graphiql": True}))) as host:
+        client = Client(
+            transport=HTTPXAsyncTransport(f"http://{host}/graphql", headers={"authorization": f"Bearer {token}"}),
+            fetch_schema_from_transport=True,
+        )
+        async with client as session:
+            answer = await session.execute(GraphQLRequest("{ me { budgets { id } } }"))
 
     assert answer == {"me": {"budgets": []}}
     assert client.schema is not None
     assert {"Budget", "Transaction", "Money"} <= set(client.schema.type_map)
+
+
+async def test_introspection_and_suggestions_are_off_in_a_process_that_does_not_say(host: str) -> None:
+    async with httpx.AsyncClient() as client:
+        replies = [
+            (await client.post(f"http://{host}/graphql", json={"query": query})).json()["errors"][0]
+            for query in ("{ __schema { queryType { name } } }", "{ _service { sdl } }", "{ mee { id } }")
+        ]
+
+    assert [error["extensions"]["code"] for error in replies] == ["INTROSPECTION_NOT_ALLOWED"] * 2 + ["GRAPHQL_VALIDATION_FAILED"]
+    assert replies[2]["message"] == "Cannot query field 'mee' on type 'Query'."
+
+
+def published_at(settings: Settings, folder: Path, **changes: Any) -> Any:
+    """An API process that knows the operations of a client of its operator's."""
+    manifest = folder / "manifest.json"
+    manifest.write_text(json.dumps({"me-1": ME, "categories-1": CATEGORIES, "sign-up-1": SIGN_UP}))
+    return create_app(settings.model_copy(update={"operations_manifests": (manifest,), **changes}))
+
+
+ME = "query Me {\n  me {\n    id\n  }\n}"  # as the gql client prints it
+CATEGORIES = "query Categories { categories { id } }"
+
+
+async def test_where_only_published_operations_are_served_nothing_else_comes_in(settings: Settings, tmp_path: Path, token: str) -> None:
+    """By POST, GET and WebSocket alike."""
+    bearer = {"authorization": f"Bearer {token}"}
+    async with serving(published_at(settings, tmp_path, operations="persisted")) as host, httpx.AsyncClient(headers=bearer) as client:
+        url = f"http://{host}/graphql"
+        posted = [
+            (await client.post(url, json=body)).json() for body in ({"documentId": "me-1"}, {"query": ME}, {"query": "{ me { id } }"})
+        ]
+        got = [(await client.get(url, params=each)).json() for each in ({"documentId": "me-1"}, {"query": "{ me { id } }"})]
+        async with over_websocket(host, token) as socket:
+            me = await socket.execute(GraphQLRequest(ME))
+            with pytest.raises(TransportQueryError) as refused:
+                await socket.execute(GraphQLRequest("{ me { id } }"))
+
+    assert posted[0]["data"] == posted[1]["data"] == got[0]["data"] == me
+    assert refused.value.errors is not None
+    errors = [posted[2]["errors"][0], got[1]["errors"][0], refused.value.errors[0]]
+    assert {error["extensions"]["code"] for error in errors} == {"OPERATION_NOT_ALLOWED"}
+
+
+async def test_apollos_clients_are_told_to_send_the_text(settings: Settings, tmp_path: Path, token: str) -> None:
+    def asked(text: str) -> dict[str, Any]:
+        return {"extensions": {"persistedQuery": {"version": 1, "sha256Hash": sha256(text.encode()).hexdigest()}}}
+
+    headers = {"authorization": f"Bearer {token}"}
+    async with serving(published_at(settings, tmp_path)) as host, httpx.AsyncClient(headers=headers) as client:
+        known, unknown, again, sent, wrong = [
+            (await client.post(f"http://{host}/graphql", json=body)).json()
+            for body in (
+                asked(ME),
+                asked("{ me { id } }"),
+                asked("{ me { id } }"),
+                asked("{ me { id } }") | {"query": "{ me { id } }"},
+                asked("{ me { id } }") | {"query": ME},
+            )
+        ]
+
+    assert known["data"] == sent["data"] != {}
+    assert unknown["errors"] == again["errors"]
+    assert unknown["errors"][0]["message"] == "PersistedQueryNotFound"
+    assert unknown["errors"][0]["extensions"]["code"] == "PERSISTED_QUERY_NOT_FOUND"
+    assert wrong["errors"][0]["extensions"]["code"] == "BAD_REQUEST"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [(None, "cannot be read"), ("[]", "it is not an object"), ('{"%s": "{ me { id } }"}' % ("0" * 64), "not the hash of its document")],
+)
+def test_a_manifest_that_cannot_be_read_is_refused_before_the_process_serves(
+    settings: Settings, tmp_path: Path, text: str | None, said: str
+) -> None:
+    manifest = tmp_path / "manifest.json"
+    if text is not None:
+        manifest.write_text(text)
+
+    with pytest.raises(SettingsInvalid, match=said):
+        create_app(settings.model_copy(update={"operations_manifests": (manifest,)}))
+
+
+def test_serving_only_published_operations_is_refused_when_none_is(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(published, "MANIFEST", tmp_path / "none.json")
+
+    with pytest.raises(SettingsInvalid, match="nothing is published"):
+        create_app(settings.model_copy(update={"operations": "persisted"}))

@@ -16,7 +16,7 @@ async def test_the_front_page_leads_to_the_console_where_it_is_on(client: httpx.
     assert (response.status_code, response.headers["location"]) == (307, "/console")
 
 
-async def test_where_it_is_off_nothing_of_it_is_served(settings: Settings) -> None:
+async def test_ide_where_it_is_off_nothing_of_it_is_served(settings: Settings) -> None:
     async with api(settings, graphiql=False) as client:
         front = await client.get("/")
         found = [(await client.get(path)).status_code for path in ("/console", *(f"/console/{name}" for name in PAGES))]

@@ -45,7 +45,7 @@ ALLOWED = [
 
 @pytest.mark.parametrize("headers", REFUSED)
 @pytest.mark.parametrize("path", ["/graphql", "/uploads"])
-async def test_a_foreign_page_is_refused_and_nothing_runs(client: httpx.AsyncClient, headers: dict[str, str], path: str) -> None:
+async def test_csrf_a_foreign_page_is_refused_and_nothing_runs(client: httpx.AsyncClient, headers: dict[str, str], path: str) -> None:
     name = uuid4().hex
 
     body = {"query": f'mutation {{ work(name: "{name}", seconds: 0) }}'}
@@ -57,7 +57,7 @@ async def test_a_foreign_page_is_refused_and_nothing_runs(client: httpx.AsyncCli
 
 
 @pytest.mark.parametrize("headers", ALLOWED)
-async def test_our_own_pages_named_ones_and_programs_are_answered(client: httpx.AsyncClient, headers: dict[str, str]) -> None:
+async def test_csrf_our_own_pages_named_ones_and_programs_are_answered(client: httpx.AsyncClient, headers: dict[str, str]) -> None:
     response = await client.post("/graphql", json={"query": "{ hello }"}, headers=_filled(headers, client))
 
     assert response.json()["data"] == {"hello": "hello you"}
@@ -73,7 +73,7 @@ async def test_a_named_page_may_read_refusals_too(client: httpx.AsyncClient) -> 
     assert "x-request-id" in response.headers["access-control-expose-headers"]
 
 
-async def test_a_named_page_s_preflight_is_answered_and_a_foreign_one_s_is_not(client: httpx.AsyncClient) -> None:
+async def test_csrf_a_named_page_s_preflight_is_answered_and_a_foreign_one_s_is_not(client: httpx.AsyncClient) -> None:
     asked = {"access-control-request-method": "POST", "access-control-request-headers": "authorization,content-type"}
 
     named = await client.options("/graphql", headers={"origin": PAGE, "sec-fetch-site": "cross-site", **asked})
@@ -87,7 +87,7 @@ async def test_a_named_page_s_preflight_is_answered_and_a_foreign_one_s_is_not(c
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "null"])
-async def test_a_foreign_page_gets_no_socket(client: httpx.AsyncClient, origin: str) -> None:
+async def test_websocket_origin_a_foreign_page_gets_no_socket(client: httpx.AsyncClient, origin: str) -> None:
     with pytest.raises(InvalidStatus) as refused:
         await connect(f"ws://{client.base_url.netloc.decode()}/graphql", subprotocols=[PROTOCOL], origin=Origin(origin))
 
@@ -95,7 +95,7 @@ async def test_a_foreign_page_gets_no_socket(client: httpx.AsyncClient, origin: 
 
 
 @pytest.mark.parametrize("origin", [OURS, PAGE, None])
-async def test_our_own_pages_named_ones_and_programs_get_a_socket(client: httpx.AsyncClient, origin: str | None) -> None:
+async def test_websocket_origin_our_own_pages_named_ones_and_programs_get_a_socket(client: httpx.AsyncClient, origin: str | None) -> None:
     host = client.base_url.netloc.decode()
     named = None if origin is None else Origin(origin.format(host=host))
 

@@ -1,6 +1,5 @@
 """What an operation costs is known before it runs, and so is that it asks for too much."""
 
-import time
 from typing import Any
 
 import pytest
@@ -36,12 +35,13 @@ def refusal(gateway: Gateway, query: str, **variables: Any) -> tuple[str, str]:
         ("{ me { entries { nodes { id } } } }", 1 + 1 + 20),
         ("{ me { entries(first: 50) { nodes { pot { id } amount { amount } } pageInfo { endCursor } } } }", 1 + 1 + 50 * 2),
         ("{ me { entries(first: 5) { totalCount } } }", 1 + 1 + 1),
+        ("{ me { entryCount } }", 1 + 1),
         ("{ me { entries(first: 5) { edges { cursor node { pot { label { id } } } } nodes { id } } } }", 1 + 1 + 5 * 3 + 5),
         ("{ me { pots { entries(first: 3) { nodes { id } } } } }", 1 + 10 * (1 + 1 + 3)),
         ("{ me { ...F ...F } } fragment F on Person { favourite { id } }", 2),
         ("{ a: me { id } b: me { id } c: me { id } }", 3),
         ('{ nodes(ids: ["a", "b", "c"]) { id ... on Pot { label { id } } } }', 3 * 2),
-        ('mutation { potResize(input: {id: "x", size: "1"}) { pot { id } errors { code } } }', 10 + 1 + 1 + 1),
+        ('mutation { potResize(input: {id: "x", size: "1"}) { pot { id } errors { code } } }', 10 + 1 + 1),
         ("{ me { name @skip(if: true) favourite @skip(if: true) { id } } }", 2),
     ],
 )
@@ -79,12 +79,13 @@ def deep(levels: int) -> str:
     return "{ me " + "{ favourite { owner " * (levels // 2) + "{ id }" + "} }" * (levels // 2) + " }"
 
 
-def test_fifteen_fields_deep_is_the_most(gateway: Gateway) -> None:
+def test_depth_of_fifteen_fields_is_the_most(gateway: Gateway) -> None:
     assert cost(gateway, deep(12)) == 13
     assert refusal(gateway, deep(14)) == ("COST_LIMIT_EXCEEDED", "An operation may be 15 fields deep at most.")
 
 
-def test_introspection_is_let_through_and_not_nested(gateway: Gateway) -> None:
+def test_introspection_is_let_through_and_not_nested(toy: Schema) -> None:
+    gateway = Gateway(toy, introspection=True)
     assert cost(gateway, get_introspection_query()) <= LIMITS.cost / 2
     twice = "{ __schema { types { fields { type { fields { name } } } } } }"
     three = "{ __schema { types { fields { type { fields { type { fields { name } } } } } } } }"
@@ -95,55 +96,10 @@ def test_introspection_is_let_through_and_not_nested(gateway: Gateway) -> None:
     assert refusal(gateway, many)[0] == "COST_LIMIT_EXCEEDED"
 
 
-def test_two_thousand_tokens_are_the_most(gateway: Gateway) -> None:
+def test_tokens_are_two_thousand_at_most(gateway: Gateway) -> None:
     code, _ = refusal(gateway, "{ me { " + "id " * 2_000 + "} }")
 
     assert code == "GRAPHQL_PARSE_FAILED"
-
-
-def test_a_field_is_repeated_at_one_place_twenty_times_at_most(gateway: Gateway) -> None:
-    assert cost(gateway, "{ me { " + "id " * 20 + "} }") == 1
-    assert refusal(gateway, "{ me { " + "id " * 21 + "} }")[0] == "COST_LIMIT_EXCEEDED"
-
-
-def test_directives_are_bounded(gateway: Gateway) -> None:
-    some = " ".join(f"a{n}: id @skip(if: false)" for n in range(100))
-    more = " ".join(f"a{n}: id @skip(if: false)" for n in range(101))
-
-    assert cost(gateway, f"{{ me {{ {some} }} }}") == 1
-    assert refusal(gateway, f"{{ me {{ {more} }} }}")[0] == "COST_LIMIT_EXCEEDED"
-
-
-@pytest.mark.parametrize("levels", [40, 120])
-def test_fragments_that_double_on_every_level_take_no_time(gateway: Gateway, levels: int) -> None:
-    """Written out, 2^40 selections."""
-    body = " ".join(f"fragment F{n} on Person {{ a{n}: favourite {{ id }} ...F{n + 1} ... {{ ...F{n + 1} }} }}" for n in range(levels))
-    query = f"{{ me {{ ...F0 }} }} {body} fragment F{levels} on Person {{ favourite {{ id }} }}"
-    started = time.process_time()
-
-    code, _ = refusal(gateway, query)
-
-    assert code in ("COST_LIMIT_EXCEEDED", "GRAPHQL_PARSE_FAILED")
-    assert time.process_time() - started < 1
-
-
-@pytest.mark.parametrize(
-    "query",
-    [
-        "{ me " + "{ ... " * 300 + "{ id }" + "}" * 300 + " }",
-        "{" * 1_000,
-        "query ($a: " + "[" * 900 + "Int" + "]" * 900 + ") { me { id } }",
-        "{ me { entries(filter: " + "{direction: " * 300 + "}" * 300 + ") { totalCount } } }",
-        "{ me { ...A } } fragment A on Person { ...B } fragment B on Person { ...A }",
-    ],
-)
-def test_deep_and_circular_documents_are_refused_at_once(gateway: Gateway, query: str) -> None:
-    started = time.process_time()
-
-    code, _ = refusal(gateway, query)
-
-    assert code in ("COST_LIMIT_EXCEEDED", "GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED")
-    assert time.process_time() - started < 1
 
 
 @pytest.mark.parametrize(

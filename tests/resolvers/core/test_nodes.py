@@ -4,6 +4,7 @@ import pytest
 
 from resolvers.execution.operation import Gateway
 from resolvers.ids import to_global_id
+from resolvers.schema import Schema
 from tests.resolvers.core.asking import ask, codes
 from tests.resolvers.core.toy import ALICE, POT_OF_ALICE, Household
 
@@ -90,8 +91,8 @@ async def test_a_malformed_representation_is_the_client_s_fault(gateway: Gateway
     assert codes(answer) == ["BAD_USER_INPUT"]
 
 
-async def test_the_subgraph_tells_its_sdl(gateway: Gateway, household: Household) -> None:
-    answer = await ask(gateway, household, "{ _service { sdl } }")
+async def test_the_subgraph_tells_its_sdl(toy: Schema, household: Household) -> None:
+    answer = await ask(Gateway(toy, introspection=True), household, "{ _service { sdl } }")
 
     assert '@key(fields: "id")' in answer["data"]["_service"]["sdl"]
     assert "type Entry implements Node" in answer["data"]["_service"]["sdl"]

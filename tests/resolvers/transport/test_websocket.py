@@ -73,7 +73,7 @@ async def test_a_subscription_is_answered_until_it_completes(served: Served) -> 
 
 
 @pytest.mark.parametrize("payload", ["authorization", "Authorization", "token", "header"])
-async def test_the_token_comes_in_the_payload_or_in_the_header(served: Served, payload: str) -> None:
+async def test_websocket_auth_the_token_comes_in_the_payload_or_in_the_header(served: Served, payload: str) -> None:
     user_id = uuid4()
     token = await served.token(user_id)
     header = {"authorization": f"Bearer {token}"} if payload == "header" else {}
@@ -92,14 +92,14 @@ async def test_the_token_comes_in_the_payload_or_in_the_header(served: Served, p
     "payload",
     [None, {}, {"token": "A" * 43}, {"token": "ü"}, {"authorization": "Basic x"}, {"authorization": "Bearer"}, {"authorization": ""}],
 )
-async def test_without_a_good_token_it_is_4401(served: Served, payload: Any) -> None:
+async def test_websocket_auth_without_a_good_token_it_is_4401(served: Served, payload: Any) -> None:
     async with talking(served, None) as talk:
         await talk.say(type="connection_init", payload=payload)
 
         assert await talk.closed() == (4401, "Unauthorized")
 
 
-async def test_nothing_runs_before_the_token_is_known(served: Served) -> None:
+async def test_websocket_auth_nothing_runs_before_the_token_is_known(served: Served) -> None:
     name = uuid4().hex
     async with talking(served, None) as talk:
         await talk.subscribe("a", f'mutation {{ work(name: "{name}", seconds: 0) }}')
@@ -155,7 +155,7 @@ NOT_MESSAGES = [
 
 
 @pytest.mark.parametrize("frame", NOT_MESSAGES, ids=range(len(NOT_MESSAGES)))
-async def test_what_is_no_message_is_4400(served: Served, frame: str | bytes) -> None:
+async def test_websocket_frames_what_is_no_message_is_4400(served: Served, frame: str | bytes) -> None:
     async with talking(served) as talk:
         await talk.socket.send(frame)
         code, reason = await talk.closed()
@@ -165,14 +165,14 @@ async def test_what_is_no_message_is_4400(served: Served, frame: str | bytes) ->
 
 
 @pytest.mark.parametrize("payload", [[], "x", {"authorization": 1}, {"token": {}}])
-async def test_a_malformed_initialisation_is_4400(served: Served, payload: Any) -> None:
+async def test_websocket_frames_a_malformed_initialisation_is_4400(served: Served, payload: Any) -> None:
     async with talking(served, None) as talk:
         await talk.say(type="connection_init", payload=payload)
 
         assert (await talk.closed())[0] == 4400
 
 
-async def test_a_frame_past_64_kib_ends_the_connection(served: Served) -> None:
+async def test_websocket_frames_past_64_kib_end_the_connection(served: Served) -> None:
     async with talking(served) as talk:
         await talk.subscribe("a", "{ hello }" + " " * 64 * 1024)
 
@@ -180,17 +180,19 @@ async def test_a_frame_past_64_kib_ends_the_connection(served: Served) -> None:
 
 
 @pytest.mark.parametrize("offered", [["graphql-ws"], ["soap"], None])
-async def test_only_the_one_protocol_is_spoken(served: Served, offered: list[Subprotocol] | None) -> None:
+async def test_websocket_subprotocol_only_the_one_is_spoken_and_never_the_legacy_one(
+    served: Served, offered: list[Subprotocol] | None
+) -> None:
     async with connect(served.ws, subprotocols=offered) as socket:
         assert await Talk(socket).closed() == (4406, "Subprotocol not acceptable")
 
 
-async def test_it_is_chosen_among_several(served: Served) -> None:
+async def test_websocket_subprotocol_it_is_chosen_among_several(served: Served) -> None:
     async with connect(served.ws, subprotocols=[Subprotocol("graphql-ws"), PROTOCOL]) as socket:
         assert socket.subprotocol == PROTOCOL
 
 
-async def test_who_never_initialises_is_4408(services: Services) -> None:
+async def test_websocket_limits_who_never_initialises_is_4408(services: Services) -> None:
     async with transports(services, initialised_within_s=0.1) as served, talking(served, None) as talk:
         assert await talk.closed() == (4408, "Connection initialisation timeout")
 
@@ -301,7 +303,7 @@ async def test_a_query_ends_with_its_connection(served: Served, eventually: Even
     assert name not in seen.ended
 
 
-async def test_a_connection_runs_twenty_operations_at_most(served: Served) -> None:
+async def test_websocket_limits_a_connection_runs_twenty_operations_at_most(served: Served) -> None:
     async with talking(served) as talk:
         for number in range(OPERATIONS_AT_MOST):
             await talk.subscribe(str(number), f'subscription {{ watch(name: "{uuid4().hex}") }}')
@@ -317,7 +319,7 @@ async def test_a_connection_runs_twenty_operations_at_most(served: Served) -> No
     assert answered["type"] == "next"
 
 
-async def test_operations_are_charged_to_the_same_bucket(services: Services) -> None:
+async def test_websocket_limits_operations_are_charged_to_the_same_bucket(services: Services) -> None:
     poor = replace(services, options=replace(services.options, viewer_bucket=Bucket(3, 0.01)))
     async with transports(poor) as served, talking(served) as talk:
         codes = []
@@ -329,7 +331,7 @@ async def test_operations_are_charged_to_the_same_bucket(services: Services) -> 
     assert codes == ["complete", "complete", "RATE_LIMITED"]
 
 
-async def test_the_connection_ends_with_its_token(served: Served, eventually: Eventually) -> None:
+async def test_websocket_auth_the_connection_ends_with_its_token(served: Served, eventually: Eventually) -> None:
     name = uuid4().hex
     async with talking(served, await served.token(ttl_s=1)) as talk:
         await talk.subscribe("a", f'subscription {{ watch(name: "{name}") }}')
@@ -339,7 +341,7 @@ async def test_the_connection_ends_with_its_token(served: Served, eventually: Ev
     await eventually(lambda: name in seen.ended)
 
 
-async def test_signing_out_elsewhere_ends_the_connection_at_the_next_look(services: Services) -> None:
+async def test_websocket_auth_signing_out_elsewhere_ends_the_connection_at_the_next_look(services: Services) -> None:
     async with transports(services, token_checked_every_s=0.1) as served:
         token = await served.token()
         async with talking(served, token) as talk:
@@ -351,7 +353,7 @@ async def test_signing_out_elsewhere_ends_the_connection_at_the_next_look(servic
             assert await talk.closed() == (4403, "Token expired")
 
 
-async def test_signing_out_elsewhere_ends_the_connection_with_the_next_operation(served: Served) -> None:
+async def test_websocket_auth_signing_out_elsewhere_ends_it_with_the_next_operation(served: Served) -> None:
     token = await served.token()
     async with talking(served, token) as talk:
         await end_session(served.services.redis, token)
@@ -367,7 +369,7 @@ async def test_without_redis_nobody_is_told_that_their_token_is_bad(away: Servic
         assert await talk.closed() == (1013, "Try again later")
 
 
-async def test_a_client_that_reads_nothing_is_left_and_others_are_not_held_up(services: Services, eventually: Eventually) -> None:
+async def test_websocket_limits_a_client_that_reads_nothing_is_left_and_others_go_on(services: Services, eventually: Eventually) -> None:
     name = uuid4().hex
     async with transports(services, sent_within_s=0.3) as served, talking(served) as quick:
         async with _deaf(served, name):
