@@ -224,9 +224,7 @@ class SavingsGoal(Base):
     description: Mapped[str | None] = mapped_column(Text)
     target_amount: Mapped[Decimal] = money()
     current_amount: Mapped[Decimal] = money_zero()
-    opening_amount: Mapped[Decimal] = mapped_column(
-        MONEY, server_default=text("0"), comment="what was saved before the first contribution"
-    )
+    opening_amount: Mapped[Decimal] = mapped_column(MONEY, server_default=text("0"), comment="what was saved before the first contribution")
     currency: Mapped[str] = mapped_column(CURRENCY)
 
     target_date: Mapped[date | None] = mapped_column(Date)
@@ -253,9 +251,7 @@ class GoalContribution(Base):
         ForeignKeyConstraint(["goal_id", "user_id"], [SavingsGoal.id, SavingsGoal.user_id], ondelete="CASCADE"),
         CheckConstraint("amount <> 0", name="amount_moves"),
         is_currency(),
-        Index(
-            "ix_goal_contributions_user_id_goal_id", "user_id", "goal_id", "contribution_date", "id", postgresql_include=["amount"]
-        ),
+        Index("ix_goal_contributions_user_id_goal_id", "user_id", "goal_id", "contribution_date", "id", postgresql_include=["amount"]),
         Index("ix_goal_contributions_user_id_contribution_date", "user_id", "contribution_date", "id"),
     )
 

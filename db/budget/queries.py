@@ -1,6 +1,6 @@
 """Every statement of the budget domain."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -66,7 +66,7 @@ def latest_utilization() -> Select[Any]:
     used = budget_utilization
     definition = [budgets.c[name] for name in ("period", "start_date", "end_date", "currency", "version")]
     figures = ["period_start", "period_end", "amount_spent", "amount_pending", "amount_remaining", "percentage_used"]
-    counted = ["unconverted", "transaction_count", "is_exceeded"]
+    counted = ["unconverted", "transaction_count", "is_exceeded", "last_transaction_at", "last_updated"]
     return (
         select(
             leaf(budgets.c.id).label("key"),
@@ -145,6 +145,7 @@ class LockedBudget(NamedTuple):
     amount: Decimal
     version: int
     folded_ledger_version: int
+    folded_at: datetime | None
 
     @property
     def definition(self) -> Definition:
@@ -184,8 +185,9 @@ async def add_budget(session: WriteSession, values: dict[str, Any]) -> None:
 
 
 async def add_goal(session: WriteSession, values: dict[str, Any]) -> bool:
-    """Store a goal under an id of the caller's; False when it is there."""
-    row = upsert(savings_goals).values(user_id=session.viewer.user_id, **values).on_conflict_do_nothing()
+    """Store a goal under an id of the caller's; False when it is there. Without contributions, its opening amount is all that is saved."""
+    given = {"opening_amount": values.get("current_amount", 0), **values}
+    row = upsert(savings_goals).values(user_id=session.viewer.user_id, **given).on_conflict_do_nothing()
     return (await session.execute(row.returning(savings_goals.c.id))).scalar_one_or_none() is not None
 
 
@@ -194,6 +196,13 @@ async def lock_budgets(session: WriteSession, ids: Sequence[UUID]) -> list[Locke
     statement = select(*(budgets.c[name] for name in LockedBudget._fields)).where(_live(budgets), is_one_of(budgets.c.id))
     found = await session.run(statement.order_by(budgets.c.id).with_for_update(), keys=list(ids))
     return [LockedBudget(*row) for row in found]
+
+
+async def budget_values(session: WriteSession, budget_id: UUID, names: Iterable[str]) -> dict[str, Any]:
+    """What these columns of a budget hold, by name; all of it null for one that is not there."""
+    columns = [budgets.c[name] for name in names]
+    found = (await session.run(select(*columns).where(_live(budgets), budgets.c.id == bindparam("id")), id=budget_id)).one_or_none()
+    return dict.fromkeys(column.name for column in columns) if found is None else dict(found._mapping)
 
 
 async def change_budget(session: WriteSession, budget_id: UUID, values: dict[str, Any]) -> int:
@@ -206,6 +215,15 @@ async def change_budget(session: WriteSession, budget_id: UUID, values: dict[str
 async def delete_budget(session: WriteSession, budget_id: UUID) -> int:
     """Mark the budget deleted and answer its last version."""
     return await change_budget(session, budget_id, {"status": "deleted", "deleted_at": func.now()})
+
+
+async def current_periods(session: WriteSession, ids: Sequence[UUID]) -> list[tuple[UUID, date, date]]:
+    """The period that was folded last of each of these: (budget, first day, day after the last)."""
+    used = budget_utilization
+    mine = used.join(budgets, and_(budgets.c.id == used.c.budget_id, owned(budgets)))
+    statement = select(used.c.budget_id, used.c.period_start, used.c.period_end).select_from(mine)
+    found = await session.run(statement.where(is_one_of(used.c.budget_id), used.c.is_current), keys=list(ids))
+    return [tuple(row) for row in found]
 
 
 async def utilization_of(session: WriteSession, places: Sequence[tuple[UUID, date]]) -> dict[UUID, Utilization]:
@@ -258,13 +276,19 @@ async def store_utilization(session: WriteSession, rows: Sequence[dict[str, Any]
     await session.run(stored, **values)
 
 
-async def record_fold(session: WriteSession, folded: Sequence[UUID], changed: Sequence[UUID], ledger_version: int) -> dict[UUID, int]:
-    """Note from which ledger version these were folded; those that changed get, and answer, their next version."""
+async def record_fold(
+    session: WriteSession, folded: Sequence[UUID], changed: Sequence[UUID], ledger_version: int, at: datetime
+) -> dict[UUID, int]:
+    """Note from which ledger version and on which day these were folded; those that changed get, and answer, their next version."""
     is_changed = budgets.c.id == any_(bindparam("changed", type_=ARRAY(Uuid)))
     statement = (
         update(budgets)
         .where(owned(budgets), is_one_of(budgets.c.id), or_(is_changed, budgets.c.folded_ledger_version != ledger_version))
-        .values(folded_ledger_version=ledger_version, version=budgets.c.version + cast(is_changed, Integer))
+        .values(
+            folded_ledger_version=ledger_version,
+            folded_at=func.greatest(budgets.c.folded_at, at),
+            version=budgets.c.version + cast(is_changed, Integer),
+        )
         .returning(budgets.c.id, budgets.c.version)
     )
     wanted = set(changed)

@@ -36,3 +36,28 @@ class PeriodInvalid(AppError):
 class LooksInvalid(AppError):
     code = "LOOKS_INVALID"
     default_message = "A colour is written #rrggbb in lower case; an icon has at most 50 characters, notes at most 2,000."
+
+
+class GoalNotFound(AppError):
+    code = "GOAL_NOT_FOUND"
+    default_message = "There is no such goal."
+
+
+class ContributionNotFound(AppError):
+    code = "CONTRIBUTION_NOT_FOUND"
+    default_message = "There is no such contribution."
+
+
+class ContributionDateInvalid(AppError):
+    code = "CONTRIBUTION_DATE_INVALID"
+    default_message = "A contribution is of a day from 1970 to today."
+
+
+class ContributionLimitReached(AppError):
+    code = "CONTRIBUTION_LIMIT_REACHED"
+    default_message = "This goal has as many contributions as it can have."
+
+
+class GoalOverdrawn(AppError):
+    code = "GOAL_OVERDRAWN"
+    default_message = "No more can be taken out of a goal than is saved for it."

@@ -2,14 +2,17 @@
 
 import re
 import unicodedata
+from bisect import bisect_left
 from calendar import monthrange
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
 from functools import lru_cache
+from itertools import accumulate
 from typing import Final
 
-from domains.budget.errors import AmountInvalid, LooksInvalid, NameInvalid, PeriodInvalid
+from domains.budget.errors import AmountInvalid, ContributionDateInvalid, GoalOverdrawn, LooksInvalid, NameInvalid, PeriodInvalid
 from domains.core import currencies, money
 
 NAME_MAX: Final = 255
@@ -17,11 +20,16 @@ NOTES_MAX: Final = 2_000
 ICON_MAX: Final = 50
 FIRST_DAY: Final = date(1970, 1, 1)
 LAST_DAY: Final = date(2199, 12, 31)
+#: The day on which what is over and wholly closed is looked at again.
+NEVER: Final = date(9999, 12, 31)
 
 _DAYS: Final = {"weekly": 7, "biweekly": 14}
 _MONTHS: Final = {"monthly": 1, "quarterly": 3, "yearly": 12}
 PERIODS: Final = (*_DAYS, *_MONTHS)
 _COLOR: Final = re.compile(r"#[0-9a-f]{6}")
+CONTRIBUTION_MESSAGE: Final = (
+    "A contribution is not nothing, below 10^15 either way, and has no more digits after the point than the goal's currency."
+)
 _HUNDREDTH: Final = Decimal("0.01")
 
 
@@ -67,6 +75,39 @@ def period_containing(kind: str, starts_on: date, ends_on: date | None, day: dat
             count -= 1
         start, end = add_months(starts_on, count * step), add_months(starts_on, (count + 1) * step)
     return Period(start, end if ends_on is None else min(end, ends_on + timedelta(days=1)))
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """A closed period of a budget. One that is frozen is never closed again."""
+
+    period: Period
+    is_frozen: bool = False
+
+
+def periods_to_close(kind: str, starts_on: date, ends_on: date | None, closed: Sequence[Closed], today: date) -> Iterator[Period]:
+    """The periods of a budget that are over by today and not closed, oldest first.
+
+    `closed` may be of periods that the budget had before it was redefined. Then one of today's definition that overlaps them has only been
+    its period if it ends after all of them; else it never was, and is not closed.
+    """
+    known = sorted(closed, key=lambda each: each.period.start)
+    starts = [each.period.start for each in known]
+    ends = list(accumulate((each.period.end for each in known), max))
+    frozen = {each.period.start for each in known if each.is_frozen}
+    day = starts_on
+    while (period := period_containing(kind, starts_on, ends_on, day)) is not None and period.end <= today:
+        begun = bisect_left(starts, period.end)  # how many closed ones begin before this one is over
+        is_apart = begun == 0 or ends[begun - 1] <= period.start
+        if is_apart or (period.end > ends[-1] and period.start not in frozen):
+            yield period
+        day = period.end
+
+
+def next_closing(kind: str, starts_on: date, ends_on: date | None, today: date) -> date:
+    """The day on which the period that is not over today is; NEVER for a budget that is over."""
+    period = period_containing(kind, starts_on, ends_on, max(today, starts_on))
+    return NEVER if period is None else period.end
 
 
 def add_months(day: date, months: int) -> date:
@@ -148,6 +189,47 @@ def check_amount(amount: Decimal, currency: str, field: str = "amount") -> Decim
     if not is_in_range or amount != +amount or not money.has_minor_units_of(amount, currency):
         raise AmountInvalid(field=field)
     return amount
+
+
+def check_contribution(amount: Decimal, currency: str) -> Decimal:
+    """An amount put aside, or, below zero, taken out. Errors: AmountInvalid."""
+    try:
+        check_amount(abs(amount) if amount.is_finite() else amount, currency)
+    except AmountInvalid as error:
+        raise AmountInvalid(CONTRIBUTION_MESSAGE, field="amount") from error
+    if amount == 0:
+        raise AmountInvalid(CONTRIBUTION_MESSAGE, field="amount")
+    return amount
+
+
+def check_contribution_date(day: date, today: date) -> date:
+    """Errors: ContributionDateInvalid."""
+    if not FIRST_DAY <= day <= today:
+        raise ContributionDateInvalid(field="contributionDate")
+    return day
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What a goal's contributions come to, and what has become of the goal."""
+
+    current: Decimal
+    status: str
+
+
+def saved(*, opening: Decimal, contributed: Decimal, target: Decimal, status: str, field: str = "amount") -> Saved:
+    """The fold of a goal: reached at its target, open again below it. A goal that was paused or given up stays so.
+
+    Errors: GoalOverdrawn; AmountInvalid for more than can be stored.
+    """
+    current = opening + contributed
+    if current < 0:
+        raise GoalOverdrawn(field=field)
+    if current > money.LARGEST:
+        raise AmountInvalid("This would make more than a goal can hold.", field=field)
+    if status in ("active", "achieved"):
+        status = "achieved" if current >= target else "active"
+    return Saved(current, status)
 
 
 def check_dates(starts_on: date, ends_on: date | None) -> None:

@@ -6,7 +6,7 @@ read with the sums keeps an older fold from overwriting a newer one.
 
 import contextlib
 from collections.abc import Awaitable, Callable
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from db import jobs
@@ -65,19 +65,29 @@ async def refold_held(services: Services, viewer: Viewer, held: jobs.Claim | Non
 
 async def _refold(services: Services, viewer: Viewer, finish: Finish | None) -> None:
     """Fold every budget of the viewer; `finish` runs in the transaction that stores the figures."""
-    async with services.db.read("user", viewer) as read:
-        timezone = await read.value(users.timezone())
-    today = local_date(services.clock.now(), timezone or "UTC")
     for _ in range(TRIES):
+        at, today = await owners_today(services, viewer)  # again for each try: a day may have begun
         made, ledger_version = await _fold(services, viewer, today)
         async with services.db.write("budget", viewer) as session:
-            if await _store(session, made, ledger_version, today, finish):
+            if await _store(session, made, ledger_version, today, at, finish):
                 return
-    raise TryAgain("BUDGETS_CHANGING", "The budgets kept changing while they were computed.")
+    raise budgets_changing()
 
 
-async def _store(session: WriteSession, made: list[Fold], ledger_version: int, today: date, finish: Finish | None) -> bool:
-    if made and not await apply_fold(session, made, ledger_version, today):
+def budgets_changing() -> TryAgain:
+    return TryAgain("BUDGETS_CHANGING", "The budgets kept changing while they were computed.")
+
+
+async def owners_today(services: Services, viewer: Viewer) -> tuple[datetime, date]:
+    """This instant, and the day that it is where the viewer lives by now."""
+    async with services.db.read("user", viewer) as read:
+        timezone = await read.value(users.timezone())
+    at = services.clock.now()
+    return at, local_date(at, timezone or "UTC")
+
+
+async def _store(session: WriteSession, made: list[Fold], ledger_version: int, today: date, at: datetime, finish: Finish | None) -> bool:
+    if made and not await apply_fold(session, made, ledger_version, today, at):
         return False
     if finish is not None:
         await finish(session)
@@ -89,12 +99,17 @@ async def _fold(services: Services, viewer: Viewer, today: date) -> tuple[list[F
     async with services.db.read("budget", viewer) as read:
         definitions = [budgets.Definition(*row) for row in await read.rows(budgets.budgets_to_fold())]
     made = [Fold(each, period) for each in definitions if (period := _period(each, today)) is not None]
+    return made, await take_sums(services, viewer, made)
+
+
+async def take_sums(services: Services, viewer: Viewer, made: list[Fold]) -> int:
+    """Sum each fold's window; answers the version of the ledger that the sums were read with."""
     async with services.db.read("transaction", viewer) as read:
         version = await read.value(folds.ledger_version()) or 0
         sums = await read.rows(folds.sums_by_window(), **_windows(made)) if made else []
     for row in sums:
         made[row.n].take(row.currency, row.spent, row.pending, row.transactions, row.last_date)
-    return made, version
+    return int(version)
 
 
 def _period(definition: budgets.Definition, today: date) -> rules.Period | None:

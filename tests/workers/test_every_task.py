@@ -77,6 +77,18 @@ async def budget_between_periods(services: Services, viewer: Viewer) -> JobRef:
     return await ask(services, "budget", "budget.roll_over")
 
 
+async def periods_to_close(services: Services, viewer: Viewer) -> JobRef:
+    await food_budget(services, viewer)
+    await add_rows(services, viewer, [row(date(2026, 1, 5), "12.50"), row(date(2026, 2, 5), "7.25")])
+    await end_live_jobs(services.db, "budget.close_periods")
+    return await ask(services, "budget", "budget.close_periods", viewer)
+
+
+async def budget_with_ended_periods(services: Services, viewer: Viewer) -> JobRef:
+    await food_budget(services, viewer)
+    return await ask(services, "budget", "budget.find_ended_periods")
+
+
 async def partitions(services: Services, viewer: Viewer) -> JobRef:
     return await ask(services, "transaction", "transaction.ensure_partitions")
 
@@ -119,6 +131,8 @@ SAMPLES: dict[str, Sample] = {
     "bank.find_abandoned_imports": abandoned_import,
     "bank.import": statement_to_import,
     "bank.purge_uploads": expired_upload,
+    "budget.close_periods": periods_to_close,
+    "budget.find_ended_periods": budget_with_ended_periods,
     "budget.refold": budget_to_refold,
     "budget.roll_over": budget_between_periods,
     "transaction.ensure_partitions": partitions,

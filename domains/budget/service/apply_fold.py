@@ -11,6 +11,7 @@ import orjson
 
 from db.budget import queries
 from db.budget.queries import Definition, LockedBudget, Utilization
+from db.budget.queries_history import frozen_among
 from db.engines import WriteSession
 from domains.budget import rules
 from domains.core.money import quantize
@@ -52,43 +53,67 @@ class Fold:
             self.others[currency] = self.others.get(currency, Decimal(0)) + spent
 
 
-async def apply_fold(session: WriteSession, folds: Sequence[Fold], ledger_version: int, today: date) -> bool:
-    """Store the folds, unless what is stored comes from a newer ledger; raise and publish the versions of what changed.
+async def apply_fold(session: WriteSession, folds: Sequence[Fold], ledger_version: int, today: date, at: datetime) -> bool:
+    """Store the folds, unless what is stored is newer; raise and publish the versions of what changed.
 
-    Answers whether every budget still is what it was when the windows were made; if not, fold anew.
+    at: the instant that `today` is the owner's day of.
+    Answers whether nothing is left to do: if not (a budget has been redefined, or a period has begun, since the windows were made), fold
+    anew.
     """
     by_id = {fold.definition.id: fold for fold in folds}
     locked = await queries.lock_budgets(session, list(by_id))
+    passed = await _passed_by_midnight(session, locked, by_id, at)
     outdated = [budget for budget in locked if budget.definition != by_id[budget.id].definition]
     current = [budget for budget in locked if budget not in outdated and budget.folded_ledger_version <= ledger_version]
+    # what is stored is of a later period; a newer ledger must be in it too
+    outdated += [budget for budget in current if budget.id in passed and budget.folded_ledger_version < ledger_version]
+    settled = await _frozen(session, [by_id[budget.id] for budget in current], today)
+    current = [budget for budget in current if budget.id not in passed | settled]
     if not current:
         return not outdated
     stored = await queries.utilization_of(session, [(budget.id, by_id[budget.id].period.start) for budget in current])
     rows = [_row(budget, by_id[budget.id], ledger_version, today) for budget in current]
     changed = [row for row in rows if _is_news(row, stored)]
     if changed:
-        await queries.store_utilization(session, [{**row, "unconverted": orjson.dumps(row["unconverted"]).decode()} for row in changed])
+        await queries.store_utilization(session, [with_json_text(row) for row in changed])
     folded = [budget.id for budget in current]
-    versions = await queries.record_fold(session, folded, [row["budget_id"] for row in changed], ledger_version)
+    versions = await queries.record_fold(session, folded, [row["budget_id"] for row in changed], ledger_version, at)
     for budget_id, version in versions.items():
         session.publish(TOPIC, budget_id, version)
     return not outdated
 
 
+async def _passed_by_midnight(session: WriteSession, locked: Sequence[LockedBudget], folds: Mapping[UUID, Fold], at: datetime) -> set[UUID]:
+    """Budgets of which a fold is stored that was made on a later day than this one, whose period is another: an older one."""
+    later = [budget for budget in locked if budget.folded_at is not None and budget.folded_at > at]
+    if not later:
+        return set()
+    current = await queries.current_periods(session, [budget.id for budget in later])
+    return {budget_id for budget_id, start, end in current if (start, end) != (folds[budget_id].period.start, folds[budget_id].period.end)}
+
+
+async def _frozen(session: WriteSession, folds: Sequence[Fold], today: date) -> set[UUID]:
+    """Budgets that are over and whose last period is frozen: its transactions may be gone, its figures are what is left of them."""
+    over = [(fold.definition.id, fold.period.start) for fold in folds if fold.period.end <= today]
+    return await frozen_among(session, over) if over else set()
+
+
 def _row(budget: LockedBudget, fold: Fold, ledger_version: int, today: date) -> dict[str, Any]:
+    """The figures of a fold, as they are stored. What was spent is rounded first: with what remains it makes the amount."""
+    spent, pending = quantize(fold.spent, budget.currency), quantize(fold.pending, budget.currency)
     figures = rules.utilization(
-        amount=budget.amount, spent=fold.spent, pending=fold.pending, period=fold.period, today=today, currency=budget.currency
+        amount=budget.amount, spent=spent, pending=pending, period=fold.period, today=today, currency=budget.currency
     )
     return {
         "budget_id": budget.id,
         "period_start": fold.period.start,
         "period_end": fold.period.end,
         "currency": budget.currency,
-        "amount_spent": quantize(fold.spent, budget.currency),
-        "amount_pending": quantize(fold.pending, budget.currency),
+        "amount_spent": spent,
+        "amount_pending": pending,
         "amount_remaining": figures.remaining,
         "percentage_used": figures.percentage_used,
-        "unconverted": {currency: f"{amount:f}" for currency, amount in sorted(fold.others.items())},
+        "unconverted": unconverted(fold),
         "transaction_count": fold.transactions,
         "last_transaction_at": _midnight(fold.last_date),
         "daily_average": figures.daily_average,
@@ -96,6 +121,15 @@ def _row(budget: LockedBudget, fold: Fold, ledger_version: int, today: date) -> 
         "is_exceeded": figures.is_exceeded,
         "ledger_version": ledger_version,
     }
+
+
+def unconverted(fold: Fold) -> dict[str, str]:
+    return {currency: f"{amount:f}" for currency, amount in sorted(fold.others.items())}
+
+
+def with_json_text(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The row as statements take it."""
+    return {**row, "unconverted": orjson.dumps(row["unconverted"]).decode()}
 
 
 def _is_news(row: Mapping[str, Any], stored: Mapping[UUID, Utilization]) -> bool:

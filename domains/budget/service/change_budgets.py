@@ -1,6 +1,6 @@
 """Create, change and delete budgets. Each change queues the refold that its caller runs after the commit."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -20,6 +20,8 @@ REFOLD = "budget.refold"
 REFOLD_LEASE_S = 30.0
 BUDGETS_AT_MOST = 200
 CREATE = "budgetCreate"
+#: What decides which periods a budget has.
+_PERIODS = {"period", "start_date", "end_date"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +58,12 @@ class UpdateBudget:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """The budget, and its refold if the caller holds it."""
+    """The budget, and its refold if the caller holds it; `old` and `new`: the columns that this call has changed."""
 
     budget_id: UUID
     refold: jobs.Claim | None
+    old: dict[str, Any] = field(default_factory=dict)
+    new: dict[str, Any] = field(default_factory=dict)
 
 
 async def create_budget(session: WriteSession, command: CreateBudget, idempotency_key: str, asked: Any = None) -> Changed:
@@ -79,7 +83,7 @@ async def create_budget(session: WriteSession, command: CreateBudget, idempotenc
     await queries.add_budget(session, {"id": budget_id, **values})
     await idempotency.record(session, CREATE, idempotency_key, {"id": str(budget_id)})
     session.publish(TOPIC, budget_id, 1)
-    return Changed(budget_id, await _refold(session))
+    return Changed(budget_id, await _refold(session), new={name: value for name, value in values.items() if value is not None})
 
 
 async def update_budget(session: WriteSession, command: UpdateBudget) -> Changed:
@@ -90,17 +94,26 @@ async def update_budget(session: WriteSession, command: UpdateBudget) -> Changed
     values = _checked_changes(command, found[0])
     if not values:
         return Changed(command.budget_id, refold=None)
+    old = await queries.budget_values(session, command.budget_id, values)
+    new = {name: value for name, value in values.items() if value != old[name]}
+    if values.keys() & _PERIODS:
+        values["closes_on"] = None  # it has other periods now
     version = await queries.change_budget(session, command.budget_id, values)
     session.publish(TOPIC, command.budget_id, version)
-    return Changed(command.budget_id, await _refold(session))
+    return Changed(command.budget_id, await _refold(session), {name: old[name] for name in new}, new)
 
 
-async def delete_budget(session: WriteSession, budget_id: UUID) -> None:
-    """Mark the budget deleted: no list shows it, and its id answers like one that never was. Errors: BudgetNotFound."""
+async def delete_budget(session: WriteSession, budget_id: UUID) -> dict[str, Any]:
+    """Mark the budget deleted: no list shows it, and its id answers like one that never was. Answers what it was.
+
+    Errors: BudgetNotFound.
+    """
     if not await queries.lock_budgets(session, [budget_id]):
         raise BudgetNotFound(field="id")
+    old = await queries.budget_values(session, budget_id, CreateBudget.__slots__)
     version = await queries.delete_budget(session, budget_id)
     session.publish(TOPIC, budget_id, version)
+    return {name: value for name, value in old.items() if value is not None}
 
 
 async def request_roll_over(session: SystemSession, day: date) -> int:

@@ -1,7 +1,8 @@
 """Budgets equal the transactions, whoever changed what, in whatever order."""
 
 import asyncio
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -16,8 +17,10 @@ from db.errors import DatabaseBusy
 from db.live import Event
 from domains.budget.errors import AmountInvalid, BudgetLimitReached, BudgetNotFound, CategoryNotBudgetable
 from domains.budget.service import change_budgets as service
-from domains.core.clock import local_date
+from domains.budget.service.apply_fold import apply_fold
+from domains.core.clock import FixedClock, local_date
 from domains.core.errors import IdempotencyKeyReused
+from domains.flows import refold_budgets
 from domains.flows.change_budgets import create_budget, update_budget
 from domains.flows.refold_budgets import refold_held
 from domains.flows.services import Services
@@ -112,9 +115,6 @@ async def test_concurrent_changes_end_in_the_true_sum(services: Services, make_u
 
 
 async def test_an_older_fold_does_not_overwrite_a_newer_one(services: Services, make_user: MakeUser) -> None:
-    from domains.budget.service.apply_fold import apply_fold
-    from domains.flows import refold_budgets
-
     robin = await make_user()
     budget_id = await create_budget(services, robin, command(), "key")
     await add_rows(services, robin, [row(TODAY, "10")])
@@ -123,15 +123,12 @@ async def test_an_older_fold_does_not_overwrite_a_newer_one(services: Services, 
     await refold_held(services, robin, None)
 
     async with services.db.write("budget", robin) as session:
-        assert await apply_fold(session, old, old_version, TODAY) is True
+        assert await apply_fold(session, old, old_version, TODAY, services.clock.now()) is True
 
     assert (await used(services, robin, budget_id)).amount_spent == "25.0000"
 
 
 async def test_a_budget_redefined_while_it_is_folded_is_folded_anew(services: Services, make_user: MakeUser) -> None:
-    from domains.budget.service.apply_fold import apply_fold
-    from domains.flows import refold_budgets
-
     robin = await make_user()
     await add_rows(services, robin, [row(TODAY, "10"), row(TODAY, "900", RENT)])
     budget_id = await create_budget(services, robin, command(), "key")
@@ -139,9 +136,80 @@ async def test_a_budget_redefined_while_it_is_folded_is_folded_anew(services: Se
     await update_budget(services, robin, service.UpdateBudget(budget_id, category="RENT_AND_UTILITIES"))
 
     async with services.db.write("budget", robin) as session:
-        assert await apply_fold(session, old, version, TODAY) is False
+        assert await apply_fold(session, old, version, TODAY, services.clock.now()) is False
 
     assert (await used(services, robin, budget_id)).amount_spent == "900.0000"
+
+
+BEFORE = datetime(2026, 11, 1, 4, 59, 59, tzinfo=UTC)
+MIDNIGHT = datetime(2026, 11, 1, 5, tzinfo=UTC)
+
+
+async def around_midnight(services: Services, make_user: MakeUser) -> tuple[Viewer, UUID]:
+    """Somebody in Chicago, where November begins at MIDNIGHT, with something spent on either side."""
+    robin = await make_user(timezone="America/Chicago")
+    await add_rows(services, robin, [row(date(2026, 10, 31), "10"), row(date(2026, 11, 1), "15")])
+    return robin, await create_budget(at(services, BEFORE), robin, command(start_date=date(2026, 1, 1)), "key")
+
+
+def at(services: Services, instant: datetime) -> Services:
+    return replace(services, clock=FixedClock(instant))
+
+
+async def shown(services: Services, viewer: Viewer, budget_id: UUID) -> tuple[date, str]:
+    found = await used(services, viewer, budget_id)
+    return found.period_start, found.amount_spent
+
+
+async def test_a_fold_from_before_midnight_that_is_stored_after_one_from_after_it_changes_nothing(
+    services: Services, make_user: MakeUser
+) -> None:
+    robin, budget_id = await around_midnight(services, make_user)
+    instant, day = await refold_budgets.owners_today(at(services, BEFORE), robin)
+    october, version = await refold_budgets._fold(services, robin, day)
+    await refold_held(at(services, MIDNIGHT), robin, None)
+
+    async with services.db.write("budget", robin) as session:
+        assert await apply_fold(session, october, version, day, instant) is True
+
+    assert (day, await shown(services, robin, budget_id)) == (date(2026, 10, 31), (date(2026, 11, 1), "15.0000"))
+
+
+async def test_a_fold_from_before_midnight_of_a_newer_ledger_is_made_again_for_the_day_that_has_begun(
+    services: Services, make_user: MakeUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    robin, budget_id = await around_midnight(services, make_user)
+    fold, clock, days = refold_budgets._fold, FixedClock(BEFORE), []
+
+    async def overtaken(services: Services, viewer: Viewer, day: date) -> Any:
+        days.append(day)
+        if len(days) == 1:
+            await store_november(services)
+            await add_rows(services, viewer, [row(date(2026, 11, 1), "20")])
+            clock.at = MIDNIGHT
+        return await fold(services, viewer, day)
+
+    async def store_november(services: Services) -> None:
+        instant, day = await refold_budgets.owners_today(at(services, MIDNIGHT), robin)
+        made, version = await fold(services, robin, day)
+        async with services.db.write("budget", robin) as session:
+            assert await apply_fold(session, made, version, day, instant) is True
+
+    monkeypatch.setattr(refold_budgets, "_fold", overtaken)
+    await refold_held(replace(services, clock=clock), robin, None)
+
+    assert days == [date(2026, 10, 31), date(2026, 11, 1)]
+    assert await shown(services, robin, budget_id) == (date(2026, 11, 1), "35.0000")
+
+
+async def test_clocks_that_differ_within_a_day_let_the_newer_ledger_win(services: Services, make_user: MakeUser) -> None:
+    robin, budget_id = await around_midnight(services, make_user)
+    await refold_held(at(services, MIDNIGHT + timedelta(seconds=30)), robin, None)
+    await add_rows(services, robin, [row(date(2026, 11, 1), "1")])
+
+    await refold_held(at(services, MIDNIGHT), robin, None)
+
+    assert await shown(services, robin, budget_id) == (date(2026, 11, 1), "16.0000")
 
 
 async def test_a_changed_amount_changes_what_remains(services: Services, make_user: MakeUser) -> None:
@@ -246,8 +314,6 @@ async def test_there_is_a_limit_to_how_many_budgets_one_has(
 async def test_a_fold_that_finds_the_database_busy_is_left_to_a_worker_at_once(
     services: Services, make_user: MakeUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from domains.flows import refold_budgets
-
     robin = await make_user()
 
     async def busy(*_: Any) -> None:
