@@ -8,6 +8,7 @@ import strawberry
 
 from db.engines import Viewer
 from domains.budget.service.change_budgets import CreateBudget, UpdateBudget
+from domains.budget.service.contribute_to_goals import Contribute
 from resolvers.budget.types import BudgetPeriod
 from resolvers.errors import BadUserInput
 from resolvers.fields import CurrencyCode, given_id, text_from_global_id
@@ -53,6 +54,25 @@ class BudgetDeleteInput:
     id: strawberry.ID = strawberry.field(description="The budget.")
 
 
+@strawberry.input(description="Money put aside for a goal, or taken out of it.")
+class GoalContributionCreateInput:
+    idempotency_key: str = strawberry.field(
+        description="1 to 255 characters that you choose for this contribution. A retry with it and the same input answers the same for "
+        "48 hours."
+    )
+    goal_id: strawberry.ID = strawberry.field(description="The goal.")
+    amount: Decimal = strawberry.field(
+        description="In the goal's currency, with no more digits than it has; negative takes out, but never more than is saved."
+    )
+    contribution_date: date | None = _optional("On which day, not after today. By default today, in your time zone.")
+    notes: str | None = _optional("At most 2,000 characters.")
+
+
+@strawberry.input(description="Which contribution to undo.")
+class GoalContributionDeleteInput:
+    id: strawberry.ID = strawberry.field(description="The contribution.")
+
+
 #: What may be left out of a change, but not taken away.
 _NEVER_NULL = ("name", "category", "amount", "period", "start_date")
 
@@ -86,7 +106,16 @@ def read_change(given: BudgetUpdateInput) -> UpdateBudget:
     return UpdateBudget(budget_id=given_id(given.id, "Budget"), **said)
 
 
-def as_given(given: BudgetCreateInput) -> dict[str, Any]:
+def read_contribution(given: GoalContributionCreateInput, today: date) -> Contribute:
+    return Contribute(
+        goal_id=given_id(given.goal_id, "SavingsGoal"),
+        amount=given.amount,
+        contributed_on=given.contribution_date or today,
+        notes=_or_none(given.notes),
+    )
+
+
+def as_given(given: BudgetCreateInput | GoalContributionCreateInput) -> dict[str, Any]:
     """What the client said and nothing of ours: what two requests with one idempotency key must agree in."""
     return {name: value for name, value in vars(given).items() if name != "idempotency_key" and value not in (None, strawberry.UNSET)}
 

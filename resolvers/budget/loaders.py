@@ -4,17 +4,22 @@ What depends on today, a budget's current period and a goal's progress, is decid
 of the domain and the civil date in the viewer's time zone.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from db.budget import queries
+from db.budget import queries_goals as goals
+from db.budget import queries_history as history
+from db.budget.queries_pages import NEWEST
 from db.connection import Row
 from db.read import Read
+from db.statements import Statement
 from domains.budget import rules
-from resolvers.budget.rows import computed_row
-from resolvers.loaders import Columns, loader
+from resolvers.budget.lists import page_values, read_criteria
+from resolvers.loaders import Columns, Page, loader
+from resolvers.rows import computed_row
 
 
 @loader("budget.by_id")
@@ -32,11 +37,16 @@ async def by_user(read: Read, ids: Sequence[str], columns: Columns) -> Sequence[
 async def utilization_by_budget(read: Read, ids: Sequence[str], columns: Columns) -> list[Any]:
     """Figures of each budget's current period; none only for a budget that is missing or not the viewer's. One statement."""
     rows = await read.rows(queries.latest_utilization(), keys=ids)
-    return [computed_row(row.key, columns, _utilization(row, read.today)) for row in rows]
+    moves = not PACE.isdisjoint(columns)
+    return [computed_row(row.key, columns, _utilization(row, read.today, moves=moves)) for row in rows]
 
 
-def _utilization(row: Any, today: date) -> Mapping[str, Any]:
-    """The stored figures when they are of the current period; else nothing has been spent in it.
+#: What changes from day to day though nothing is spent.
+PACE = frozenset({"daily_average", "projected_end_amount"})
+
+
+def _utilization(row: Any, today: date, *, moves: bool) -> Mapping[str, Any]:
+    """The stored figures when they are of the current period; else nothing has been spent in it. moves: with the pace as of today.
 
     Before a budget begins its current period is the first one, after its end the last one. Between a new amount and the fold that
     follows it, what depends on the amount is computed from what is stored.
@@ -46,19 +56,26 @@ def _utilization(row: Any, today: date) -> Mapping[str, Any]:
     assert period is not None  # noqa: S101 - `day` is between the budget's first and last
     if row.period_start == period.start and row.period_end == period.end:
         stored: Mapping[str, Any] = row
-        return stored if row.is_settled else {**row, **_figures(row, period, today)}
-    return {**row, **NOTHING, **_figures(row, period, today, spent="0"), "period_start": period.start, "period_end": period.end}
+        return stored if row.is_settled and not moves else {**row, **_figures(row, row.amount_spent, row.amount_pending, period, today)}
+    return {**row, **NOTHING, **_figures(row, "0", "0", period, today), "period_start": period.start, "period_end": period.end}
 
 
-NOTHING: Mapping[str, Any] = {"amount_spent": "0", "amount_pending": "0", "transaction_count": 0, "unconverted": {}}
+NOTHING: Mapping[str, Any] = {
+    "amount_spent": "0",
+    "amount_pending": "0",
+    "transaction_count": 0,
+    "unconverted": {},
+    "last_transaction_at": None,
+    "last_updated": None,
+}
 
 
-def _figures(row: Any, period: rules.Period, today: date, *, spent: str | None = None) -> dict[str, Any]:
-    """What follows from the budget's amount and what was spent of it."""
+def _figures(row: Any, spent: str, pending: str, period: rules.Period, today: date) -> dict[str, Any]:
+    """What follows from the budget's amount, what was spent of it and the day."""
     figures = rules.utilization(
         amount=Decimal(row.amount),
-        spent=Decimal(row.amount_spent if spent is None else spent),
-        pending=Decimal(0),
+        spent=Decimal(spent),
+        pending=Decimal(pending),
         period=period,
         today=today,
         currency=row.currency,
@@ -67,6 +84,8 @@ def _figures(row: Any, period: rules.Period, today: date, *, spent: str | None =
         "amount_remaining": _text(figures.remaining),
         "percentage_used": _text(figures.percentage_used),
         "is_exceeded": figures.is_exceeded,
+        "daily_average": _text(figures.daily_average),
+        "projected_end_amount": _text(figures.projected_end),
     }
 
 
@@ -114,6 +133,71 @@ def _progress(row: Any, today: date) -> dict[str, Any]:
         "required_monthly_contribution": _text(progress.required_monthly),
         "is_on_track": progress.is_on_track,
     }
+
+
+@loader("budget.history_by_id")
+async def history_by_id(read: Read, ids: Sequence[str], columns: Columns) -> Sequence[Row]:
+    return await read.rows(history.history_by_id(columns), keys=ids)
+
+
+@loader("budget.history_by_user", shape="page")
+async def history_by_user(read: Read, ids: Sequence[str], columns: Columns, page: Page) -> Sequence[Row]:
+    return await _page(read, history.history_page, "user_id", ids, columns, page)
+
+
+@loader("budget.history_count_by_user", shape="count")
+async def history_count_by_user(read: Read, ids: Sequence[str], page: Page) -> Sequence[Row]:
+    return await _count(read, history.history_count, "user_id", ids, page)
+
+
+@loader("budget.history_by_budget", shape="page")
+async def history_by_budget(read: Read, ids: Sequence[str], columns: Columns, page: Page) -> Sequence[Row]:
+    return await _page(read, history.history_page, "budget_id", ids, columns, page)
+
+
+@loader("budget.history_count_by_budget", shape="count")
+async def history_count_by_budget(read: Read, ids: Sequence[str], page: Page) -> Sequence[Row]:
+    return await _count(read, history.history_count, "budget_id", ids, page)
+
+
+@loader("budget.contribution_by_id")
+async def contribution_by_id(read: Read, ids: Sequence[str], columns: Columns) -> Sequence[Row]:
+    return await read.rows(goals.contributions_by_id(columns), keys=ids)
+
+
+@loader("budget.contributions_by_user", shape="page")
+async def contributions_by_user(read: Read, ids: Sequence[str], columns: Columns, page: Page) -> Sequence[Row]:
+    return await _page(read, goals.contribution_page, "user_id", ids, columns, page)
+
+
+@loader("budget.contribution_count_by_user", shape="count")
+async def contribution_count_by_user(read: Read, ids: Sequence[str], page: Page) -> Sequence[Row]:
+    return await _count(read, goals.contribution_count, "user_id", ids, page)
+
+
+@loader("budget.contributions_by_goal", shape="page")
+async def contributions_by_goal(read: Read, ids: Sequence[str], columns: Columns, page: Page) -> Sequence[Row]:
+    return await _page(read, goals.contribution_page, "goal_id", ids, columns, page)
+
+
+@loader("budget.contribution_count_by_goal", shape="count")
+async def contribution_count_by_goal(read: Read, ids: Sequence[str], page: Page) -> Sequence[Row]:
+    return await _count(read, goals.contribution_count, "goal_id", ids, page)
+
+
+async def _page(
+    read: Read, statement: Callable[..., Statement], parent: str, ids: Sequence[str], columns: Columns, page: Page
+) -> Sequence[Row]:
+    """Up to `first` + 1 rows per parent."""
+    criteria, values = read_criteria(page.filter)
+    sort = NEWEST if page.sort is None else page.sort.value
+    asked = statement(parent, columns, sort, criteria, after=page.after is not None, many=len(ids) > 1)
+    return await read.rows(asked, **page_values(ids, page), **values)
+
+
+async def _count(read: Read, statement: Callable[..., Statement], parent: str, ids: Sequence[str], page: Page) -> Sequence[Row]:
+    criteria, values = read_criteria(page.filter)
+    return await read.rows(statement(parent, criteria), keys=ids, **values)
 
 
 def _text(value: Decimal | None) -> str | None:

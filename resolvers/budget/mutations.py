@@ -4,12 +4,24 @@ from uuid import UUID
 
 import strawberry
 
+from db.errors import KeyReused
 from domains.budget import errors
-from domains.budget.service.change_budgets import delete_budget
+from domains.budget.service.contribute_to_goals import create_contribution, delete_contribution
 from domains.core.clock import local_date
+from domains.core.errors import IdempotencyKeyReused
 from domains.core.idempotency import check_idempotency_key
 from domains.flows import change_budgets as flow
-from resolvers.budget.inputs import BudgetCreateInput, BudgetDeleteInput, BudgetUpdateInput, as_given, read_change, read_creation
+from resolvers.budget.inputs import (
+    BudgetCreateInput,
+    BudgetDeleteInput,
+    BudgetUpdateInput,
+    GoalContributionCreateInput,
+    GoalContributionDeleteInput,
+    as_given,
+    read_change,
+    read_contribution,
+    read_creation,
+)
 from resolvers.fields import Hidden, Info, Input, Payload, expose, extends, given_id, link, mutation, payload, to_global_id
 
 expose(errors)
@@ -36,6 +48,25 @@ class BudgetDeletePayload(Payload):
     """What is gone, or why nothing is."""
 
     deleted_budget_id: strawberry.ID | None = strawberry.field(default=None, description="The id of the budget that is gone.")
+
+
+@payload
+class GoalContributionCreatePayload(Payload):
+    """The new contribution with its goal, or why there is none."""
+
+    goal_contribution_id: Hidden[UUID | None] = None
+    goal_contribution = link("GoalContribution", key="goal_contribution_id", description="The contribution; null when it was refused.")
+
+
+@payload
+class GoalContributionDeletePayload(Payload):
+    """What is gone, or why nothing is."""
+
+    goal_id: Hidden[UUID | None] = None
+    deleted_goal_contribution_id: strawberry.ID | None = strawberry.field(
+        default=None, description="The id of the contribution that is gone."
+    )
+    goal = link("SavingsGoal", key="goal_id", description="The goal without it; null when nothing is gone.")
 
 
 @extends("Mutation")
@@ -66,6 +97,33 @@ class BudgetMutations:
     async def budget_delete(self, info: Info, input: Input[BudgetDeleteInput]) -> BudgetDeletePayload:
         """Delete a budget. No transaction is touched. Errors: BudgetNotFound, also for one that is deleted already."""
         budget_id = given_id(input.id, "Budget")
-        async with info.context.services.db.write("budget", info.context.required_viewer) as session:
-            await delete_budget(session, budget_id)
+        await flow.delete_budget(info.context.services, info.context.required_viewer, budget_id)
         return BudgetDeletePayload(deleted_budget_id=strawberry.ID(to_global_id("Budget", budget_id)))
+
+    @mutation
+    async def goal_contribution_create(self, info: Info, input: Input[GoalContributionCreateInput]) -> GoalContributionCreatePayload:
+        """Put money aside for a goal, or take it out. The goal shows what that makes before this answers.
+
+        Errors: GoalNotFound, AmountInvalid, ContributionDateInvalid, LooksInvalid, GoalOverdrawn, ContributionLimitReached,
+        IdempotencyKeyInvalid, IdempotencyKeyReused.
+        """
+        services, viewer = info.context.services, info.context.required_viewer
+        key = check_idempotency_key(input.idempotency_key)
+        now = services.clock.now()
+        today = local_date(now, viewer.timezone)
+        command = read_contribution(input, today)
+        try:
+            async with services.db.write("budget", viewer) as session:
+                contribution_id = await create_contribution(session, command, key, today, now, asked=as_given(input))
+        except KeyReused as error:
+            raise IdempotencyKeyReused(field="idempotencyKey") from error
+        return GoalContributionCreatePayload(goal_contribution_id=contribution_id)
+
+    @mutation
+    async def goal_contribution_delete(self, info: Info, input: Input[GoalContributionDeleteInput]) -> GoalContributionDeletePayload:
+        """Undo a contribution: the goal is as if it had never been. Errors: ContributionNotFound, GoalOverdrawn."""
+        services, contribution_id = info.context.services, given_id(input.id, "GoalContribution")
+        async with services.db.write("budget", info.context.required_viewer) as session:
+            goal_id = await delete_contribution(session, contribution_id, services.clock.now())
+        deleted = strawberry.ID(to_global_id("GoalContribution", contribution_id))
+        return GoalContributionDeletePayload(goal_id=goal_id, deleted_goal_contribution_id=deleted)

@@ -38,6 +38,7 @@ class Household:
     account: str
     transaction: str
     budget: str
+    goal: str
     upload: str
 
     async def imported(self) -> str:
@@ -51,7 +52,7 @@ async def household(api: Gateway, services: Any, make_user: MakeUser) -> Househo
     viewer = await make_user(email=email, password=PASSWORD)
     client = Client(api, services, viewer, token=(await open_session_for(services, email)).access_token)
     await bring(services, viewer, account("Daily", [moved(MONTH, "12.50"), moved(MONTH, "3.00", category_detailed=COFFEE)]))
-    await add_goal(services, viewer, "Boat", target_date=TODAY)
+    goal = await add_goal(services, viewer, "Boat", target_date=TODAY)
     made = await client.data(DOCUMENTS["budget/create_budget"], input=new_budget())
     found = (await client.data("{ me { accounts { id } transactions { nodes { id } } } }"))["me"]
     return Household(
@@ -60,6 +61,7 @@ async def household(api: Gateway, services: Any, make_user: MakeUser) -> Househo
         found["accounts"][0]["id"],
         found["transactions"]["nodes"][0]["id"],
         made["budgetCreate"]["budget"]["id"],
+        gid("SavingsGoal", goal),
         gid("Upload", await store_upload(services, viewer, CSV, "november.csv", "text/csv")),
     )
 
@@ -95,6 +97,12 @@ async def a_link(household: Household) -> dict[str, Any]:
     return {"input": {"id": gid("OAuthConnection", await connect(household.client.services, household.client.viewer))}}
 
 
+async def a_contribution(household: Household) -> dict[str, Any]:
+    said = {"idempotencyKey": str(uuid4()), "goalId": household.goal, "amount": "5"}
+    made = await household.client.data(DOCUMENTS["budget/contribute_to_goal"], input=said)
+    return {"input": {"id": made["goalContributionCreate"]["goalContribution"]["id"]}}
+
+
 #: What each operation is run with.
 VARIABLES: dict[str, Callable[[Household], Awaitable[dict[str, Any]]]] = {
     "auth/sign_in": given(lambda it: {"email": it.email, "password": PASSWORD}),
@@ -108,10 +116,14 @@ VARIABLES: dict[str, Callable[[Household], Awaitable[dict[str, Any]]]] = {
     "bank/statement_import": an_import,
     "bank/sync_history": by(first=lambda _: 1, filter=lambda _: {"status": "SUCCESS"}),
     "budget/budgets": nothing,
+    "budget/contribute_to_goal": given(lambda it: {"idempotencyKey": "k", "goalId": it.goal, "amount": "-5", "notes": "Oars"}),
+    "budget/contributions": by(first=lambda _: 5, filter=lambda it: {"goalIds": [it.goal], "since": "2026-01-01"}),
     "budget/create_budget": given(lambda _: new_budget()),
     "budget/delete_budget": given(lambda it: {"id": it.budget}),
     "budget/follow_budgets": by(ids=lambda it: [it.budget]),
+    "budget/delete_goal_contribution": a_contribution,
     "budget/goals": nothing,
+    "budget/history": by(first=lambda _: 5, filter=lambda it: {"budgetIds": [it.budget], "until": "2026-11-01"}),
     "budget/update_budget": given(lambda it: {"id": it.budget, "amount": "50", "endDate": None}),
     "transaction/categories": nothing,
     "transaction/transaction": by(id=lambda it: it.transaction),

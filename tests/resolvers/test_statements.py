@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -12,7 +13,9 @@ from db.bank import queries as bank
 from db.bank import queries_syncs as syncs
 from db.bank.models import statement_imports
 from db.budget import queries as budgets
+from db.budget.queries_goals import add_contribution
 from db.engines import Viewer
+from domains.flows.close_periods import close_periods
 from domains.flows.services import Services
 from resolvers.assembly import ROOTS
 from resolvers.declared import DeclaredField, Link, PageOf
@@ -46,6 +49,16 @@ QUERIES: dict[str, tuple[str, int]] = {
         """{ me { budgets { name category { displayName children { id } }
           utilization { amountSpent { amount } percentageUsed unconverted { amount currency } version } } } }""",
         4,
+    ),
+    "closed periods": (
+        """{ me { budgetHistory(first: 100) { nodes { periodStart budget { name } category { displayName } } totalCount }
+          budgets { history(first: 2) { nodes { amountSpent { amount } } totalCount } } } }""",
+        7,
+    ),
+    "contributions": (
+        """{ me { goalContributions(first: 100) { nodes { amount { amount } goal { name } } totalCount }
+          goals { contributions(first: 2) { nodes { contributionDate } totalCount } } } }""",
+        6,
     ),
     "goals": ("{ me { goals { name percentageComplete requiredMonthlyContribution { amount } } } }", 1),
     "categories": ("{ categories { displayName parent { id displayName } children { id icon } } }", 3),
@@ -93,10 +106,16 @@ async def furnish(services: Services, viewer: Viewer, many: int) -> None:
                     "category": (FOOD, GROCERIES)[number % 2],
                     "amount": 10,
                     "currency": "USD",
-                    "start_date": TODAY,
+                    "start_date": TODAY - timedelta(days=7),
+                    "period": "weekly",
                 },
             )
-    await asyncio.gather(*(add_goal(services, viewer, f"Goal {number}", target_date=MONTH) for number in range(many)))
+    goals = await asyncio.gather(*(add_goal(services, viewer, f"Goal {number}", target_date=MONTH) for number in range(many)))
+    async with services.db.write("budget", viewer) as session:
+        for goal_id in goals:
+            row = {"id": uuid4(), "goal_id": goal_id, "amount": 1, "currency": "USD", "contribution_date": TODAY}
+            await add_contribution(session, row)
+    await close_periods(services, viewer)
 
 
 @pytest.mark.parametrize("name", QUERIES)

@@ -20,6 +20,7 @@ from db import statements
 from db.bank import queries_syncs
 from db.budget import queries as budgets
 from domains.core.ids import parse_id
+from domains.flows.close_periods import close_periods
 from domains.flows.services import Services
 from resolvers.execution.operation import Gateway
 from resolvers.ids import split_global_id
@@ -59,6 +60,12 @@ Case = Callable[[Client, str], Awaitable[Answer]]
 
 def page(name: str) -> Case:
     return lambda client, given: client.ask(PAGE, filter={name: [given]})
+
+
+def narrowed(path: str, kind: str, name: str) -> Case:
+    """A list, named by the fields on the way to it, with the given id in its filter."""
+    document = f"query($filter: {kind}) {path}(filter: $filter) {{ nodes {{ id }} totalCount }}" + " }" * path.count("{")
+    return lambda client, given: client.ask(document, filter={name: [given]})
 
 
 def change(document: str, **said: str | None) -> Case:
@@ -111,6 +118,12 @@ CASES: dict[str, Case] = {
     "Mutation.budgetUpdate(input.id)": change("budget/update_budget", id=None, name="Mine"),
     "Mutation.budgetUpdate(input.category)": mine("budget/update_budget", "budget", category=None),
     "Mutation.budgetDelete(input.id)": change("budget/delete_budget", id=None),
+    "User.budgetHistory(filter.budgetIds)": narrowed("{ me { budgetHistory", "BudgetHistoryFilter", "budgetIds"),
+    "Budget.history(filter.budgetIds)": narrowed("{ me { budgets { history", "BudgetHistoryFilter", "budgetIds"),
+    "User.goalContributions(filter.goalIds)": narrowed("{ me { goalContributions", "GoalContributionFilter", "goalIds"),
+    "SavingsGoal.contributions(filter.goalIds)": narrowed("{ me { goals { contributions", "GoalContributionFilter", "goalIds"),
+    "Mutation.goalContributionCreate(input.goalId)": change("budget/contribute_to_goal", goalId=None, idempotencyKey="k", amount="1"),
+    "Mutation.goalContributionDelete(input.id)": change("budget/delete_goal_contribution", id=None),
     "Mutation.statementImport(input.uploadId)": change("bank/import_statement", uploadId=None, idempotencyKey="k"),
     "Mutation.transactionUpdate(input.id)": change("transaction/update_transaction", id=None, notes="Mine"),
     "Mutation.transactionUpdate(input.category)": mine("transaction/update_transaction", "transaction", category=None),
@@ -149,6 +162,10 @@ async def two(request: pytest.FixtureRequest, api: Gateway, services: Services, 
     await create(b)
     assert a.viewer is not None
     goal = await add_goal(services, a.viewer, "Boat")
+    contribution = {"goalId": gid("SavingsGoal", goal), "idempotencyKey": key, "amount": "5"}
+    given = await a.data(DOCUMENTS["budget/contribute_to_goal"], input=contribution)
+    await create(a, name="Over", startDate="2026-01-01", endDate="2026-01-31")
+    await close_periods(services, a.viewer)
     begun = await begin(a, await uploaded(a))
     link = await connect(services, a.viewer)
     me = (await a.data(IDS))["me"]
@@ -160,6 +177,8 @@ async def two(request: pytest.FixtureRequest, api: Gateway, services: Services, 
         "Transaction": me["transactions"]["nodes"][0]["id"],
         "Budget": me["budgets"][0]["id"],
         "SavingsGoal": gid("SavingsGoal", goal),
+        "GoalContribution": given["goalContributionCreate"]["goalContribution"]["id"],
+        "BudgetHistory": (await a.data("{ me { budgetHistory { nodes { id } } } }"))["me"]["budgetHistory"]["nodes"][0]["id"],
         "StatementImport": begun["statementImport"]["id"],
         "BankSync": sync,
         "OAuthConnection": gid("OAuthConnection", link),
