@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
-from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 from statistics import median
 from typing import Any, Final, Literal
 
@@ -142,6 +142,11 @@ class PlannedGoal:
     target_date: date
     color: str | None
     standing: GoalStanding
+    contributions: tuple[tuple[date, Decimal], ...]
+
+    @property
+    def opening_amount(self) -> Decimal:
+        return self.current_amount - sum((amount for _, amount in self.contributions), _NONE)
 
 
 def plan_budgets(user: DemoUser, statement: Statement, today: date) -> list[PlannedBudget]:
@@ -162,9 +167,19 @@ def plan_goals(user: DemoUser, today: date) -> list[PlannedGoal]:
             target_date=add_months(today, goal.due_in_months),
             color=goal.color,
             standing=goal.standing,
+            contributions=tuple(_contributions(goal, today)),
         )
         for goal in user.goals
     ]
+
+
+def _contributions(goal: DemoGoal, today: date) -> Iterable[tuple[date, Decimal]]:
+    """The same each month since it began, four fifths of what is saved in all. Who is behind has once taken two of them out again."""
+    each = (Decimal(goal.current) * 4 / 5 / goal.begun_months_ago / 5).to_integral_value(ROUND_FLOOR) * 5
+    for months_ago in range(goal.begun_months_ago - 1, -1, -1):
+        yield add_months(today, -months_ago), each
+    if goal.standing == "off_track":
+        yield add_months(today, -(goal.begun_months_ago // 2)), -2 * each
 
 
 class Spending:

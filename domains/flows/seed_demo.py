@@ -9,6 +9,7 @@ from typing import Final
 from uuid import UUID, uuid5
 
 from db.budget import queries as budgets
+from db.budget.queries_goals import add_contribution
 from db.engines import Viewer
 from db.user import queries as users
 from domains.bank.providers.protocol import Statement
@@ -17,6 +18,7 @@ from domains.budget.service.change_budgets import CreateBudget
 from domains.core.clock import local_date
 from domains.core.ids import new_id
 from domains.flows.change_budgets import create_budget
+from domains.flows.close_periods import close_periods
 from domains.flows.demo import DEMO_USERS, DemoUser, plan_budgets, plan_goals
 from domains.flows.import_statement import take_statement
 from domains.flows.services import Services
@@ -27,7 +29,7 @@ DEMO_PASSWORD: Final = DEMO_USERS[0].password
 
 
 async def seed_demo(services: Services) -> None:
-    """The demo's people, accounts, transactions, budgets and goals, as of today in their time zones."""
+    """The demo's people, accounts, transactions, budgets with their history, and goals, as of today in their time zones."""
     for person in DEMO_USERS:
         viewer = await _find_or_add(services, person)
         today = local_date(services.clock.now(), person.timezone)
@@ -35,6 +37,7 @@ async def seed_demo(services: Services) -> None:
         await take_statement(services, viewer, statement, item_id=f"{person.profile}:{viewer.user_id}")
         await _add_budgets(services, viewer, person, statement, today)
         await _add_goals(services, viewer, person, today)
+        await close_periods(services, viewer)
 
 
 async def _find_or_add(services: Services, person: DemoUser) -> Viewer:
@@ -83,6 +86,7 @@ async def _add_goals(services: Services, viewer: Viewer, person: DemoUser, today
                 "name": goal.name,
                 "target_amount": goal.target_amount,
                 "current_amount": goal.current_amount,
+                "opening_amount": goal.opening_amount,
                 "currency": goal.currency,
                 "started_at": goal.started_on,
                 "target_date": goal.target_date,
@@ -91,7 +95,10 @@ async def _add_goals(services: Services, viewer: Viewer, person: DemoUser, today
                 "status": "achieved" if goal.standing == "achieved" else "active",
                 "achieved_at": services.clock.now() if goal.standing == "achieved" else None,
             }
-            await budgets.add_goal(session, values)
+            if await budgets.add_goal(session, values):  # once, with the goal: a contribution that its owner has undone does not come back
+                for day, amount in goal.contributions:
+                    row = {"goal_id": values["id"], "amount": amount, "currency": goal.currency, "contribution_date": day}
+                    await add_contribution(session, {"id": new_id(), **row})
 
 
 def _goal_id(user_id: UUID, name: str) -> UUID:

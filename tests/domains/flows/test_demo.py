@@ -8,7 +8,16 @@ import pytest
 
 from db.transaction.reference.categories import CATEGORIES
 from domains.bank.providers.sandbox import PEOPLE, SandboxProvider
-from domains.budget.rules import check_amount, check_dates, check_looks, check_name, period_containing, progress, utilization
+from domains.budget.rules import (
+    check_amount,
+    check_contribution,
+    check_dates,
+    check_looks,
+    check_name,
+    period_containing,
+    progress,
+    utilization,
+)
 from domains.flows.demo import (
     DEMO_USERS,
     NEAR,
@@ -81,6 +90,9 @@ def test_goals_are_on_and_off_track_and_achieved_on_any_day(user: DemoUser, toda
             today=today,
             currency=goal.currency,
         )
+        assert goal.opening_amount >= goal.current_amount / 5 > 0
+        assert all(goal.started_on < day <= today and check_contribution(amount, goal.currency) for day, amount in goal.contributions)
+        assert len(goal.contributions) >= 8
         stands = "achieved" if found.percentage_complete >= 100 else "on_track" if found.is_on_track else "off_track"
         assert stands == goal.standing
 

@@ -1,11 +1,14 @@
 """The demo is all there, once, and shows what a demo should."""
 
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from db.budget import queries as budgets
+from db.budget.queries_goals import contribution_page
+from db.budget.queries_history import closed_periods
 from db.engines import Viewer
 from db.transaction.models import own_transactions
 from db.user import queries as users
@@ -29,7 +32,11 @@ async def counted(services: Services, viewer: Viewer) -> dict[str, int]:
         rows = (await session.execute(own_transactions.select())).mappings().all()
     async with services.db.read("budget", viewer) as read:
         made = await read.rows(budgets.budgets_by_user(("id",)), keys=[viewer.user_id])
-        goals = await read.rows(budgets.goals_by_user(("id",)), keys=[viewer.user_id])
+        goals = await read.rows(budgets.goals_by_user(("id", "current_amount", "opening_amount")), keys=[viewer.user_id])
+        closed = await read.rows(closed_periods())
+        contributed = await read.rows(
+            contribution_page("user_id", ("amount",), "newest", (), after=False, many=False), key=viewer.user_id, size=999
+        )
     return {
         "transactions": len(rows),
         "pending": sum(row["is_pending"] for row in rows),
@@ -38,6 +45,12 @@ async def counted(services: Services, viewer: Viewer) -> dict[str, int]:
         "currencies": len({row["currency"] for row in rows}),
         "budgets": len(made),
         "goals": len(goals),
+        "closed": len(closed),
+        "contributions": len(contributed),
+        "astray": int(
+            sum(Decimal(goal.current_amount) - Decimal(goal.opening_amount) for goal in goals)
+            - sum(Decimal(each.amount) for each in contributed)
+        ),
     }
 
 
@@ -74,5 +87,8 @@ async def test_the_demo_is_made_once_and_shows_budgets_under_near_and_over(servi
         assert counts["pending"] > 0
         assert counts["uncategorised"] < counts["transactions"] / 20
         assert (counts["budgets"], counts["goals"]) == (len(person.budgets), len(person.goals))
+        assert counts["closed"] > 60
+        assert counts["contributions"] >= sum(goal.begun_months_ago for goal in person.goals)
+        assert counts["astray"] == 0
         today = local_date(NOON, person.timezone)
         assert await standings(services, viewer, today) == {budget.name: budget.standing for budget in person.budgets}
