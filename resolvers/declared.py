@@ -65,7 +65,7 @@ class AmountsOf:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One object (`many` false) or all objects that a loader has under the row's key column."""
+    """One object (`many` false) or all objects that a loader has under the row's key column. With `paging` the list takes a filter."""
 
     target: str
     key: str
@@ -73,6 +73,7 @@ class Link:
     many: bool
     nullable: bool
     size: int = 1
+    paging: Paging | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +197,7 @@ class DeclaredField(StrawberryField):
             case AmountsOf(name):
                 return [_money(amount, currency) for currency, amount in getattr(source, name).items()]
             case Link() as how:
-                return self._linked(how, source, info)
+                return self._linked(how, source, info, kwargs)
             case PageOf() as how:
                 return self._paged(how, source, info, kwargs)
             case CountOf() as how:
@@ -205,12 +206,13 @@ class DeclaredField(StrawberryField):
             case _:
                 raise TypeError(f"{self.python_name} is not declared")
 
-    def _linked(self, how: Link, source: Any, info: Any) -> Awaitable[Any] | list[Any] | None:
+    def _linked(self, how: Link, source: Any, info: Any, kwargs: dict[str, Any]) -> Awaitable[Any] | list[Any] | None:
+        page = None if how.paging is None else read_arguments(how.paging, kwargs, info.context.cursor_secret)
         key = key_text(getattr(source, how.key))
         if key is None:
             return [] if how.many else None
         spec = get_loader(self.declarations.loader_of(how.target, how.loader))
-        loading: Awaitable[Any] = info.context.loaders.load(spec, key, self.declarations.columns[how.target])
+        loading: Awaitable[Any] = info.context.loaders.load(spec, key, self.declarations.columns[how.target], page)
         return loading
 
     def _paged(self, how: PageOf, source: Any, info: Any, kwargs: dict[str, Any]) -> LoadedPage:
@@ -255,11 +257,15 @@ def page_arguments(paging: Paging, filter_type: type | None) -> list[StrawberryA
         _argument("after", str | None, UNSET, "Continue after this cursor."),
     ]
     if filter_type is not None:
-        arguments.append(_argument("filter", filter_type | None, UNSET, "Narrows the list; what is left out or null does not."))
+        arguments.append(filter_argument(filter_type))
     default = paging.default_sort
     if default is not None:
         arguments.append(_argument("sort", type(default) | None, default, "The order. A cursor is good for the order it was made in."))
     return arguments
+
+
+def filter_argument(filter_type: Any) -> StrawberryArgument:
+    return _argument("filter", filter_type | None, UNSET, "Narrows the list; what is left out or null does not.")
 
 
 def _argument(name: str, annotation: object, default: object, description: str | None) -> StrawberryArgument:

@@ -85,6 +85,7 @@ from resolvers.declared import (
     MoneyOf,
     PageOf,
     current,
+    filter_argument,
     make_field,
     name_columns,
     page_arguments,
@@ -162,9 +163,16 @@ def link(target: str, *, key: str, loader: str | None = None, nullable: bool = T
     return make_field(Link(target, key, loader, many=False, nullable=nullable), object, **options)
 
 
-def links(target: str, *, loader: str, key: str = "id", size: int = ASSUMED_LINKS, **options: Any) -> Any:
-    """All `target`s of a loader of shape "many", for lists that stay short. `size` is how many its cost assumes."""
-    return make_field(Link(target, key, loader, many=True, nullable=False, size=size), object, **options)
+def links(target: str, *, loader: str, key: str = "id", size: int = ASSUMED_LINKS, filter: type | None = None, **options: Any) -> Any:
+    """All `target`s of a loader of shape "many", for lists that stay short. `size` is how many its cost assumes.
+
+    With `filter`, an input type, the loader is called like one of shape "page", and reads nothing of the page but its filter.
+    """
+    paging = None if filter is None else Paging(target)
+    made = make_field(Link(target, key, loader, many=True, nullable=False, size=size, paging=paging), object, **options)
+    if filter is not None:
+        made.arguments = [filter_argument(filter)]
+    return made
 
 
 def count(*, loader: str, key: str = "id", **options: Any) -> Any:
@@ -240,13 +248,24 @@ def description_of(cls: type) -> str | None:
     return cleandoc(own) if own else None
 
 
+@overload
+def value(cls: T) -> T: ...
+@overload
+def value(*, reads: Columns) -> Callable[[T], T]: ...
+
+
 @dataclass_transform(kw_only_default=True)
-def value(cls: T) -> T:
-    """A type without an id of its own, reached by a link or embedded in a payload."""
-    made = strawberry.type(cls, description=description_of(cls))
-    name_columns(made)
-    current().add_type(cls, made)
-    return made
+def value(cls: Any = None, *, reads: Columns = ()) -> Any:
+    """A type without an id of its own, reached by a link or embedded in a payload. `reads`: as of an entity."""
+
+    def make(cls: type) -> type:
+        made = strawberry.type(cls, description=description_of(cls))
+        name_columns(made)
+        current().add_type(cls, made)
+        current().extra_columns[cls.__name__] = reads
+        return made
+
+    return make if cls is None else make(cls)
 
 
 @dataclass_transform(kw_only_default=True)

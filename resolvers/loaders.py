@@ -4,6 +4,8 @@
     async def by_id(read, ids, columns): ...
     @loader("budget.by_user", shape="many")              any number of rows per key, in their order  -> links
     async def by_user(read, ids, columns): ...
+    @loader("bank.accounts_by_user", shape="many")       the same, narrowed by page.filter               -> links(filter=...)
+    async def accounts_by_user(read, ids, columns, page): ...
     @loader("transaction.page_by_user", shape="page")    up to page.first + 1 rows per key, in order -> page
     async def page_by_user(read, ids, columns, page): ...
     @loader("transaction.count_by_user", shape="count")  rows (key, count); no row means 0           -> page(count=...)
@@ -232,10 +234,10 @@ class Loaders:
 
 async def call_loader(spec: LoaderSpec, read: Any, keys: Sequence[Key], columns: Columns, page: Page | None) -> Rows:
     """Call a loader of any shape."""
-    if spec.shape == "page":
-        return await spec.call(read, keys, columns, page)
     if spec.shape == "count":
         return await spec.call(read, keys, page)
+    if page is not None:
+        return await spec.call(read, keys, columns, page)
     return await spec.call(read, keys, columns)
 
 

@@ -47,11 +47,16 @@ def accounts_by_id(columns: Columns) -> Select[Any]:
 
 
 @compiled
-def accounts_by_parent(parent: str, columns: Columns) -> Select[Any]:
-    """Accounts by `user_id` or `connection_id`, oldest first."""
+def accounts_by_parent(parent: str, columns: Columns, *, with_status: bool = False) -> Select[Any]:
+    """Accounts by `user_id` or `connection_id`, oldest first; with a status only those in it, bound as `status`."""
     accounts = bank_accounts
     key, order = accounts.c[parent], (accounts.c.created_at, accounts.c.id)
-    return select(*read_columns(accounts, columns, key)).where(owned(accounts), is_one_of(key)).order_by(*order)
+    wanted = [owned(accounts), is_one_of(key), *_in_status(accounts, given=with_status)]
+    return select(*read_columns(accounts, columns, key)).where(*wanted).order_by(*order)
+
+
+def _in_status(table: Table, *, given: bool) -> list[ColumnElement[bool]]:
+    return [table.c.status == bindparam("status", type_=String)] if given else []
 
 
 @compiled
@@ -61,10 +66,12 @@ def connections_by_id(columns: Columns) -> Select[Any]:
 
 
 @compiled
-def connections_by_user(columns: Columns) -> Select[Any]:
+def connections_by_user(columns: Columns, *, with_status: bool = False) -> Select[Any]:
+    """Oldest first; with a status only those in it, bound as `status`."""
     rows = bank_connections
     order = (rows.c.created_at, rows.c.id)
-    return select(*read_columns(rows, columns, rows.c.user_id)).where(owned(rows), is_one_of(rows.c.user_id)).order_by(*order)
+    wanted = [owned(rows), is_one_of(rows.c.user_id), *_in_status(rows, given=with_status)]
+    return select(*read_columns(rows, columns, rows.c.user_id)).where(*wanted).order_by(*order)
 
 
 @compiled

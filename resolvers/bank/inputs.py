@@ -10,7 +10,7 @@ from strawberry.utils.str_converters import to_camel_case
 from db.bank import queries_syncs as syncs
 from domains.bank.errors import StatementOptionsInvalid
 from domains.bank.providers.file.options import FileOptions
-from resolvers.bank.types import BankAccountType, BankSyncStatus
+from resolvers.bank.types import BankAccountStatus, BankAccountType, BankConnectionStatus, BankSyncStatus
 from resolvers.errors import BadUserInput
 from resolvers.fields import CurrencyCode, Sort, choice, from_global_id
 
@@ -145,6 +145,21 @@ class BankSyncSort(enum.Enum):
 
 
 SYNC_SORTS: dict[enum.Enum, Sort] = {BankSyncSort(name): Sort(columns, descending) for name, (columns, descending) in syncs.SORTS.items()}
+
+
+@strawberry.input(description="Narrows a list of accounts.")
+class BankAccountFilter:
+    status: BankAccountStatus | None = strawberry.field(default=strawberry.UNSET, description="Only in this status.")
+
+
+@strawberry.input(description="Narrows a list of connections.")
+class BankConnectionFilter:
+    status: BankConnectionStatus | None = strawberry.field(default=strawberry.UNSET, description="Only in this status.")
+
+
+def read_status(given: BankAccountFilter | BankConnectionFilter | None) -> dict[str, str]:
+    """The status that is wanted as statements take it; nothing for any."""
+    return {"status": given.status.value} if given is not None and given.status else {}
 
 
 @strawberry.input(description="Narrows a list of syncs. All that is given must hold; an empty list of ids matches nothing.")

@@ -6,7 +6,7 @@ from typing import Any
 from db.bank import queries, queries_syncs
 from db.connection import Row
 from db.read import Read
-from resolvers.bank.inputs import BankSyncSort, read_sync_filter
+from resolvers.bank.inputs import BankSyncSort, read_status, read_sync_filter
 from resolvers.loaders import Columns, Page, loader
 
 
@@ -16,9 +16,10 @@ async def connection_by_id(read: Read, ids: Sequence[str], columns: Columns) -> 
 
 
 @loader("bank.connections_by_user", shape="many")
-async def connections_by_user(read: Read, ids: Sequence[str], columns: Columns) -> Sequence[Row]:
+async def connections_by_user(read: Read, ids: Sequence[str], columns: Columns, page: Page) -> Sequence[Row]:
     """Oldest first."""
-    return await read.rows(queries.connections_by_user(columns), keys=ids)
+    wanted = read_status(page.filter)
+    return await read.rows(queries.connections_by_user(columns, with_status=bool(wanted)), keys=ids, **wanted)
 
 
 @loader("bank.account_by_id")
@@ -27,9 +28,10 @@ async def account_by_id(read: Read, ids: Sequence[str], columns: Columns) -> Seq
 
 
 @loader("bank.accounts_by_user", shape="many")
-async def accounts_by_user(read: Read, ids: Sequence[str], columns: Columns) -> Sequence[Row]:
+async def accounts_by_user(read: Read, ids: Sequence[str], columns: Columns, page: Page) -> Sequence[Row]:
     """Oldest first."""
-    return await read.rows(queries.accounts_by_parent("user_id", columns), keys=ids)
+    wanted = read_status(page.filter)
+    return await read.rows(queries.accounts_by_parent("user_id", columns, with_status=bool(wanted)), keys=ids, **wanted)
 
 
 @loader("bank.accounts_by_connection", shape="many")

@@ -1,15 +1,25 @@
 """What bank adds to people, and the lists of what was fetched."""
 
-from resolvers.bank.inputs import SYNC_SORTS, BankSyncFilter
+from resolvers.bank.inputs import SYNC_SORTS, BankAccountFilter, BankConnectionFilter, BankSyncFilter
 from resolvers.fields import extends, links, page
 
 
 @extends("User")
 class UserBanks:
     accounts = links(
-        "BankAccount", loader="bank.accounts_by_user", size=10, description="Every account, closed ones too, those known longest first."
+        "BankAccount",
+        loader="bank.accounts_by_user",
+        size=10,
+        filter=BankAccountFilter,
+        description="Every account, closed ones too unless `filter` says otherwise, those known longest first.",
     )
-    connections = links("BankConnection", loader="bank.connections_by_user", size=5, description="Every connection, the oldest first.")
+    connections = links(
+        "BankConnection",
+        loader="bank.connections_by_user",
+        size=5,
+        filter=BankConnectionFilter,
+        description="Every connection, the oldest first.",
+    )
     sync_history = page(
         "BankSync",
         loader="bank.sync_page_by_user",

@@ -110,7 +110,7 @@ class _Source:
         )
 
     def text(self) -> str:
-        if self.step.call is not None:
+        if self.step.is_page:
             body = self._page()
         elif self.step.parent is None:
             body = self._rows("found = {}", "return {value}")
@@ -129,7 +129,7 @@ class _Source:
         for index, name in self.children.items():
             step = self.plan.steps[index]
             plain = f"built[{index}]"
-            bindings.append((plain if step.call is not None or name.endswith("r") else f"{plain}.get", name))
+            bindings.append((plain if step.is_page or name.endswith("r") else f"{plain}.get", name))
         return bindings
 
     def _rows(self, start: str, *each: str) -> list[str]:
@@ -206,7 +206,7 @@ class _Source:
     def _child(self, child: Child) -> str:
         column = self._column(child.column)
         step = child.step
-        if step.call is not None:
+        if step.is_page:
             return f"{self._child_name(step, 'p')}({column})"
         if step.many:
             return f"{self._child_name(step, 'm')}({column}, NONE)"

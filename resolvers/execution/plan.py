@@ -116,7 +116,7 @@ ConnectionPart: TypeAlias = Nodes | Edges | Info | Total | Constant
 
 @dataclass(frozen=True, slots=True)
 class PageCall:
-    """A page field's arguments. `page` is known at once unless variables or a cursor take part."""
+    """The arguments of a page, or of a list that takes a filter. `page` is known at once unless variables or a cursor take part."""
 
     paging: Paging
     definition: GraphQLField
@@ -151,6 +151,11 @@ class Step:
         if self.loader is None or self.loader.key != column:
             self.columns[column] = None
         return column
+
+    @property
+    def is_page(self) -> bool:
+        """Whether its rows become a connection. (A list that takes a filter has a call, too.)"""
+        return self.call is not None and not self.many
 
     @property
     def needs_rows(self) -> bool:

@@ -175,13 +175,15 @@ class _Planner:
         loader = get_loader(self.schema.declarations.loader_of(how.target, how.loader))
         child = self._step(step, how.key, loader)
         child.many = how.many
+        if how.paging is not None:
+            child.call = self._call(how.paging, definition, nodes[0])
         kind = object_type(get_named_type(definition.type))
         child.view = self._object(child, self.selection.of_fields(nodes, kind), kind)
         return Child(child, how.key, how.many or how.nullable)
 
     def _page(self, step: Step, how: PageOf, definition: GraphQLField, nodes: list[FieldNode]) -> Child:
         child = self._step(step, how.key, get_loader(how.loader))
-        child.call = self._call(how, definition, nodes[0])
+        child.call = self._call(how.paging, definition, nodes[0])
         kind = object_type(_bare(definition.type))
         for name, inner in self.selection.of_fields(nodes, kind).items():
             child.connection.append((name, self._connection_part(child, how, inner, kind)))
@@ -239,17 +241,17 @@ class _Planner:
             _read_sort_columns(step, how)
         return Info(tuple(parts))
 
-    def _call(self, how: PageOf, definition: GraphQLField, node: FieldNode) -> PageCall:
+    def _call(self, paging: Paging, definition: GraphQLField, node: FieldNode) -> PageCall:
         arguments = sorted(node.arguments or (), key=lambda argument: argument.name.value)
         text = ",".join(print_ast(argument) for argument in arguments)
-        call = PageCall(how.paging, definition, node, text, None)
+        call = PageCall(paging, definition, node, text, None)
         if any(argument.name.value == "after" or _has_variable(argument.value) for argument in arguments):
             return call
         try:
             page = read_page(self.schema, call, NO_VARIABLES, b"")
         except (GraphQLError, Fault) as error:
             raise Unplannable("arguments that are refused") from error
-        return PageCall(how.paging, definition, node, text, page)
+        return PageCall(paging, definition, node, text, page)
 
 
 def _how(step: Step, declared: Any) -> Any:

@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from db.bank import queries, queries_syncs
+from db.bank.models import sync_history, uploads
 from resolvers.ids import from_global_id
 from tests.resolvers.api import Client, codes, gid
 from tests.resolvers.bank.test_statement_import import CSV, begin, uploaded, work
@@ -45,7 +46,7 @@ async def line(client: Client, started_at: datetime, connection_id: UUID | None 
         if error is not None:
             why = {"status": queries_syncs.SYNC_FAILED, "error_code": error, "error_message": "No."}
             await queries_syncs.end_sync(session, import_id, why, started_at + timedelta(seconds=1))
-        row = (await session.execute(queries_syncs.sync_history.select().filter_by(import_id=import_id))).mappings().one()
+        row = (await session.execute(sync_history.select().filter_by(import_id=import_id))).mappings().one()
     return gid("BankSync", row["id"])
 
 
@@ -93,7 +94,7 @@ async def test_a_statement_whose_file_is_gone_has_a_line_that_says_why(make_clie
     client = await make_client()
     begun = (await begin(client, await uploaded(client)))["statementImport"]["id"]
     async with client.services.db.write("bank", client.viewer) as session:
-        await session.execute(queries.uploads.delete())
+        await session.execute(uploads.delete())
 
     await work(client.services, client.viewer, begun)
 
