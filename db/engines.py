@@ -56,13 +56,30 @@ OUTBOX_FLUSH_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a request came from, for the audit trail. None: not known, or there is no such thing.
+
+    service: how it came in: `api`, `worker` or `cli`.
+    """
+
+    service: str
+    address: str | None = None
+    user_agent: str | None = None
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Viewer:
-    """On whose behalf a session acts. The database refuses what is not theirs."""
+    """On whose behalf a session acts. The database refuses what is not theirs.
+
+    origin: of the change that they make; reads have none. It does not make another viewer of them.
+    """
 
     user_id: UUID
     timezone: str = "UTC"
     currency: str = "USD"
     locale: str = "en-US"
+    origin: Origin | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,7 +112,7 @@ class DueJob:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A job that is ours until its lease ends. `attempt` counts from 1; `user_id` None: upkeep."""
+    """A job that is ours until its lease ends. `attempt` counts from 1; `user_id` None: upkeep; `created_at`: when it was asked for."""
 
     domain: str
     id: UUID
@@ -123,6 +123,7 @@ class Claim:
     attempt: int
     max_attempts: int
     lease_token: int
+    created_at: datetime
 
 
 def back_off_s(attempt: int, draw: float | None = None) -> float:
@@ -172,6 +173,14 @@ async def add(
     if wake and run_at is None and delay_s <= 0:
         session.wake()
     return job_id
+
+
+async def add_ended(session: "SystemSession", topic: str, *, key: str, payload: dict[str, Any]) -> None:
+    """A row like another job's that is done when it is written, and nobody's: where the time that something takes must not tell
+    whether there was anything to do."""
+    jobs = jobs_table(session.domain)
+    row = insert(jobs).values(id=uuid4(), user_id=None, topic=topic, key=key, payload=payload, state=DONE, finished_at=func.now())
+    await session.execute(row.on_conflict_do_nothing().returning(jobs.c.id))
 
 
 async def add_held(session: "WriteSession", topic: str, *, key: str, lease_s: float, payload: dict[str, Any] | None = None) -> Claim | None:

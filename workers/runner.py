@@ -126,16 +126,18 @@ class JobRunner:
             work.cancel()
 
     async def _work(self, task: Task, claim: Claim) -> None:
-        job = Job(self._services, claim, await self._viewer_of(claim))
+        job = Job(self._services, claim, await self._viewer_of(task, claim))
         await task.handler(job, **task.read(claim.payload))
         if not job.is_finished:
             async with job.system() as session:
                 await job.finish(session)
 
-    async def _viewer_of(self, claim: Claim) -> Viewer | None:
-        """The job's user with their time zone, which periods and dates go by; None for upkeep."""
+    async def _viewer_of(self, task: Task, claim: Claim) -> Viewer | None:
+        """The job's user with their time zone, which periods and dates go by; None for upkeep. Errors: UserGone."""
         if claim.user_id is None:
             return None
+        if task.outlives_user:
+            return Viewer(claim.user_id)
         async with self._services.db.read("user", Viewer(claim.user_id)) as read:
             row = await read.row(users_by_id(_SETTINGS), keys=[claim.user_id])
         if row is None:

@@ -13,7 +13,7 @@ import pkgutil
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -41,6 +41,7 @@ class Task:
 
     retry_on: exceptions that say "the same may succeed later"; they are retried without being reported as bugs.
     every, domains: upkeep that the scheduler requests, and in which domains' tables.
+    outlives_user: it runs for a user who is gone by now too, whose settings are then not known.
     """
 
     topic: str
@@ -52,6 +53,7 @@ class Task:
     timeout_s: float
     every: timedelta | None
     domains: tuple[str, ...]
+    outlives_user: bool = False
 
     def read(self, payload: Mapping[str, Any]) -> dict[str, Any]:
         """The handler's arguments. Errors: KeyError, ValueError for a payload of another shape."""
@@ -70,6 +72,7 @@ def task(
     timeout_s: float = TIMEOUT_S,
     every: timedelta | None = None,
     domains: tuple[str, ...] = (),
+    outlives_user: bool = False,
 ) -> Callable[[Handler], Handler]:
     """Register the handler of a topic. With `every` it is upkeep, requested once per tick in each of `domains`.
 
@@ -82,7 +85,7 @@ def task(
         if topic in _tasks:
             raise ValueError(f"{topic} has a handler: {_tasks[topic].handler.__qualname__}")
         readers = _readers(topic, handler)
-        _tasks[topic] = Task(topic, handler, readers, retry_on, max_attempts, lease_s, timeout_s, every, domains)
+        _tasks[topic] = Task(topic, handler, readers, retry_on, max_attempts, lease_s, timeout_s, every, domains, outlives_user)
         return handler
 
     return register
@@ -138,6 +141,16 @@ class Job:
     def attempt(self) -> int:
         """From 1."""
         return self._claim.attempt
+
+    @property
+    def created_at(self) -> datetime:
+        """When it was asked for: the instant of the change that caused it, by the database's clock."""
+        return self._claim.created_at
+
+    @property
+    def user_id(self) -> UUID | None:
+        """Whose it is; None for what is nobody's."""
+        return self._claim.user_id
 
     @property
     def viewer(self) -> Viewer:

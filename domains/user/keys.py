@@ -10,6 +10,7 @@ import os
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
@@ -17,7 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from db.engines import Db, Viewer
 from db.user import queries
-from domains.core.cipher import DecryptionFailed
+from domains.core.cipher import DecryptionFailed, NewKey
 
 FORMAT = b"\x01"
 NONCE_BYTES = 12
@@ -74,6 +75,22 @@ def generate_key() -> str:
     return f"k{int(time.time())}:{base64.b64encode(os.urandom(KEY_BYTES)).decode()}"
 
 
+@dataclass(frozen=True, slots=True)
+class DataKey:
+    """The `UserKey` of one user, unwrapped."""
+
+    user_id: UUID
+    key: bytes = field(repr=False)
+
+    def seal(self, table: str, column: str, plain: bytes) -> bytes:
+        return FORMAT + _seal(self.key, plain, _place(self.user_id, table, column))
+
+    def open(self, table: str, column: str, ciphertext: bytes) -> bytes:
+        if ciphertext[:1] != FORMAT:
+            raise DecryptionFailed("a ciphertext of an unknown format")
+        return _open(self.key, ciphertext[1:], _place(self.user_id, table, column))
+
+
 class UserCipher:
     """The `Cipher` of the application: makes a user's data key on first use and keeps unwrapped ones for a minute."""
 
@@ -82,15 +99,20 @@ class UserCipher:
         self._ring = ring
         self._kept: OrderedDict[UUID, tuple[float, bytes]] = OrderedDict()
 
+    async def key_of(self, user_id: UUID, *, make: bool) -> DataKey:
+        return DataKey(user_id, await self._data_key(user_id, make=make))
+
+    def new_key(self, user_id: UUID) -> NewKey:
+        data_key = AESGCM.generate_key(bit_length=8 * KEY_BYTES)
+        return NewKey(DataKey(user_id, data_key), self._ring.wrap(data_key, user_id), self._ring.current)
+
     async def encrypt(self, user_id: UUID, table: str, column: str, plain: bytes) -> bytes:
-        key = await self._data_key(user_id, make=True)
-        return FORMAT + _seal(key, plain, _place(user_id, table, column))
+        return (await self.key_of(user_id, make=True)).seal(table, column, plain)
 
     async def decrypt(self, user_id: UUID, table: str, column: str, ciphertext: bytes) -> bytes:
         if ciphertext[:1] != FORMAT:
             raise DecryptionFailed("a ciphertext of an unknown format")
-        key = await self._data_key(user_id, make=False)
-        return _open(key, ciphertext[1:], _place(user_id, table, column))
+        return (await self.key_of(user_id, make=False)).open(table, column, ciphertext)
 
     async def _data_key(self, user_id: UUID, *, make: bool) -> bytes:
         kept = self._kept.get(user_id)
@@ -109,9 +131,9 @@ class UserCipher:
 
     async def _make(self, viewer: Viewer) -> bytes:
         """A data key for the user; when two make one at once, the first one's is both's."""
-        wrapped = self._ring.wrap(AESGCM.generate_key(bit_length=8 * KEY_BYTES), viewer.user_id)
+        made = self.new_key(viewer.user_id)
         async with self._db.write("user", viewer) as session:
-            return await queries.add_wrapped_key(session, wrapped, self._ring.current)
+            return await queries.add_wrapped_key(session, made.wrapped, made.key_id)
 
     def _keep(self, user_id: UUID, key: bytes) -> None:
         self._kept[user_id] = (time.monotonic() + KEPT_S, key)

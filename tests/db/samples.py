@@ -12,6 +12,8 @@ from uuid import UUID, uuid4
 import asyncpg
 
 from db.base import DOMAINS, schema_of
+from domains.audit.rules import NO_HASH, Entry, entry_hash
+from domains.audit.sealing import SEALED
 
 NOW = datetime.now(UTC)
 MONTH = date(NOW.year, NOW.month, 1)
@@ -166,6 +168,7 @@ def sample_rows(user_id: UUID) -> Samples:
         "notification_schema.notifications": {**used, "type": "budget_alert", "channel": "in_app", "message": "80 %"},
         "notification_schema.notification_rules": {**used, "rule_type": "budget_threshold", "conditions": json.dumps({})},
     }
+    rows |= _trail(user_id)
     for domain in DOMAINS:
         schema = schema_of(domain)
         rows[f"{schema}.jobs"] = {"id": uuid4(), "user_id": user_id, "topic": "probe", "key": str(uuid4())}
@@ -173,6 +176,20 @@ def sample_rows(user_id: UUID) -> Samples:
         key = {"user_id": user_id, "mutation": "budgetCreate", "key": "k", "fingerprint": "0" * 64, "answer": json.dumps({"id": 1})}
         rows[f"{schema}.idempotency_keys"] = key
     return rows
+
+
+def _trail(user_id: UUID) -> Samples:
+    """A chain of one entry, which holds, and a request of each kind."""
+    sealed = dict.fromkeys(SEALED, b"ciphertext")
+    plain = {"resource_type": None, "resource_id": None, "request_id": None, "correlation_id": None}
+    said = {"id": uuid4(), "user_id": user_id, "timestamp": NOW, "service_name": "api", "action": "USER_LOGIN"}
+    digest = entry_hash(NO_HASH, Entry(sequence=1, **said, **plain, **sealed))
+    return {
+        "audit_schema.audit_logs": {**said, **sealed, "sequence": 1, "previous_hash": NO_HASH, "entry_hash": digest},
+        "audit_schema.audit_heads": {"user_id": user_id, "sequence": 1, "entry_hash": digest},
+        "audit_schema.data_export_requests": {"id": uuid4(), "user_id": user_id},
+        "audit_schema.deletion_requests": {"id": uuid4(), "user_id": user_id},
+    }
 
 
 def transaction(user_id: UUID, **values: Any) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from tests.db.samples import Samples, insert, insert_all, login, sample_rows, su
 
 #: Tables that tell of no user.
 SHARED = {"categories", "merchant_categories", "alembic_version", "notification_templates", "notification_stats"}
+#: Tables that tell of users and that only the system reaches.
+OPERATORS = {"legal_holds"}
 
 TABLES = """
     select c.oid, c.relnamespace::regnamespace || '.' || c.relname as name, c.relname, c.relrowsecurity, c.relforcerowsecurity,
@@ -70,7 +72,21 @@ async def test_every_table_of_a_user_is_tried_here(servers: Embedded) -> None:
     async with login(servers.superuser_dsn) as connection:
         tables = await connection.fetch(f"{TABLES} and not c.relispartition")
 
-    assert {table["name"] for table in tables if table["relname"] not in SHARED} == set(sample_rows(uuid4()))
+    assert {table["name"] for table in tables if table["relname"] not in SHARED | OPERATORS} == set(sample_rows(uuid4()))
+
+
+async def test_the_application_has_no_right_on_what_is_the_operators(servers: Embedded) -> None:
+    async with login(servers.superuser_dsn) as connection:
+        reached = await connection.fetch(
+            """
+            select c.relname from pg_class c where c.relname = any($1)
+              and (has_any_column_privilege('florin_app', c.oid, 'select, insert, update, references')
+                   or has_table_privilege('florin_app', c.oid, 'delete, truncate, trigger'))
+            """,
+            list(OPERATORS),
+        )
+
+    assert reached == []
 
 
 async def test_nobody_but_the_system_reaches_the_transactions_but_through_the_view(servers: Embedded) -> None:
@@ -125,11 +141,16 @@ async def test_everybody_has_no_right_on_anything_of_ours(servers: Embedded) -> 
         """)
         definers = await connection.fetch("""
             select p.proname, pg_get_userbyid(p.proowner), p.proconfig from pg_proc p
-            where p.prosecdef and p.pronamespace::regnamespace::text like '%\\_schema'
+            where p.prosecdef and p.pronamespace::regnamespace::text like '%\\_schema' order by 1
         """)
 
     assert granted == []
-    assert [tuple(row) for row in definers] == [("ensure_partition", "florin_owner", ["search_path=pg_catalog, pg_temp"])]
+    bounded = ["search_path=pg_catalog, pg_temp"]
+    assert [tuple(row) for row in definers] == [
+        ("drop_month", "florin_owner", [*bounded, "lock_timeout=5s"]),
+        ("ensure_month", "florin_owner", bounded),
+        ("ensure_partition", "florin_owner", bounded),
+    ]
 
 
 async def test_a_role_without_a_viewer_sees_nothing_and_writes_nothing(servers: Embedded, two: Two) -> None:

@@ -21,11 +21,15 @@ from db.engines import Db, Dsns, Viewer
 from db.jobs import JobRef
 from domains.bank.providers.file.options import FileOptions
 from domains.budget.service.change_budgets import CreateBudget
+from domains.core.audit import Action
+from domains.flows.audit_trail import open_trail
 from domains.flows.change_budgets import create_budget
 from domains.flows.import_statement import request_import
 from domains.flows.services import Services
 from domains.flows.uploads import store_upload
+from domains.notification.service.add_notifications import NewNotification, add_notifications
 from tests.conftest import MakeUser
+from tests.domains.audit.trail import waiting
 from tests.domains.flows.rows import FOOD, add_rows, row
 from tests.workers.conftest import change, end_live_jobs, row_of
 from workers.runner import JobRunner
@@ -89,6 +93,20 @@ async def budget_with_ended_periods(services: Services, viewer: Viewer) -> JobRe
     return await ask(services, "budget", "budget.find_ended_periods")
 
 
+async def defaults_to_give(services: Services, viewer: Viewer) -> JobRef:
+    return await ask(services, "user", "notification.give_defaults", viewer)
+
+
+async def users_without_defaults(services: Services, viewer: Viewer) -> JobRef:
+    return await ask(services, "notification", "notification.find_without_defaults")
+
+
+async def notifications_to_count(services: Services, viewer: Viewer) -> JobRef:
+    async with services.db.write("notification", viewer) as session:
+        await add_notifications(session, [NewNotification("insight", "push", "You spent less.")])
+    return await ask(services, "notification", "notification.fold_stats")
+
+
 async def partitions(services: Services, viewer: Viewer) -> JobRef:
     return await ask(services, "transaction", "transaction.ensure_partitions")
 
@@ -126,7 +144,24 @@ async def old_rows(services: Services, viewer: Viewer) -> JobRef:
     return await ask(services, "budget", "upkeep.purge")
 
 
+async def entry_to_record(services: Services, viewer: Viewer) -> JobRef:
+    trail = await open_trail(services, viewer)
+    async with services.db.write("budget", viewer) as session:
+        await trail.note(session, Action.BUDGET_UPDATED, new={"name": "Food"})
+    [ref] = await waiting(services, viewer.user_id)
+    return ref
+
+
+async def months(services: Services, viewer: Viewer) -> JobRef:
+    return await ask(services, "audit", "audit.ensure_months")
+
+
+#: Whose effect, empty tables, is there since the migrations.
+MADE_AHEAD = {"audit.ensure_months", "transaction.ensure_partitions"}
+
 SAMPLES: dict[str, Sample] = {
+    "audit.ensure_months": months,
+    "audit.record": entry_to_record,
     "bank.close_import": import_to_close,
     "bank.find_abandoned_imports": abandoned_import,
     "bank.import": statement_to_import,
@@ -135,6 +170,9 @@ SAMPLES: dict[str, Sample] = {
     "budget.find_ended_periods": budget_with_ended_periods,
     "budget.refold": budget_to_refold,
     "budget.roll_over": budget_between_periods,
+    "notification.find_without_defaults": users_without_defaults,
+    "notification.fold_stats": notifications_to_count,
+    "notification.give_defaults": defaults_to_give,
     "transaction.ensure_partitions": partitions,
     "upkeep.purge": old_rows,
 }
@@ -184,7 +222,7 @@ async def test_a_second_run_changes_no_row(topic: str, services: Services, make_
     assert (done.state, done.attempt) == ("done", 2)
     changed = {table: (first[table], second[table]) for table in second if first[table] != second[table]}
     assert changed == {}
-    if topic != "transaction.ensure_partitions":  # whose effect, two empty tables, is there since the migrations
+    if topic not in MADE_AHEAD:
         assert first != before, "the sample gave the task nothing to do"
 
 

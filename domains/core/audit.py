@@ -1,0 +1,58 @@
+"""What every domain may know of the audit trail: the names of actions, and how a use case leaves an entry."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final, Protocol
+from uuid import UUID
+
+if TYPE_CHECKING:
+    from db.engines import SystemSession, WriteSession
+
+#: The topic of the job that carries an entry from the transaction of a change to the trail.
+RECORD: Final = "audit.record"
+
+
+class Action(StrEnum):
+    """What can be done. The names are in the trail and in clients' code: none is ever taken back or given another meaning."""
+
+    USER_REGISTERED = "USER_REGISTERED"
+    USER_LOGIN = "USER_LOGIN"
+    USER_LOGIN_FAILED = "USER_LOGIN_FAILED"
+    USER_LOGOUT = "USER_LOGOUT"
+    OPERATOR_SESSION_OPENED = "OPERATOR_SESSION_OPENED"
+    STATEMENT_IMPORTED = "STATEMENT_IMPORTED"
+    STATEMENT_IMPORT_FAILED = "STATEMENT_IMPORT_FAILED"
+    TRANSACTION_UPDATED = "TRANSACTION_UPDATED"
+    BUDGET_CREATED = "BUDGET_CREATED"
+    BUDGET_UPDATED = "BUDGET_UPDATED"
+    BUDGET_DELETED = "BUDGET_DELETED"
+    DATA_EXPORT_REQUESTED = "DATA_EXPORT_REQUESTED"
+    DATA_EXPORT_CANCELLED = "DATA_EXPORT_CANCELLED"
+    DELETION_REQUESTED = "DELETION_REQUESTED"
+    DELETION_CANCELLED = "DELETION_CANCELLED"
+    LEGAL_HOLD_PLACED = "LEGAL_HOLD_PLACED"
+    LEGAL_HOLD_RELEASED = "LEGAL_HOLD_RELEASED"
+    AUDIT_MONTH_DROPPED = "AUDIT_MONTH_DROPPED"
+
+
+class Trail(Protocol):
+    """Leaves entries on behalf of one user, or of nobody. Opened before the transaction that it is used in."""
+
+    async def note(
+        self,
+        session: "SystemSession | WriteSession",
+        action: Action,
+        *,
+        resource_type: str | None = None,
+        resource_id: UUID | str | None = None,
+        old: Mapping[str, Any] | None = None,
+        new: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Leave one entry, in the transaction of what it tells.
+
+        resource_type, resource_id: a type of the API and the plain id of one.
+        old, new: what changed, before and after, by the names of columns; JSON, and Decimal, UUID, date or datetime in it.
+        Effects:  one job; the worker writes the entry. Nothing that is personal is readable in it.
+        """
+        ...
