@@ -9,7 +9,7 @@ ARGS  ?=
 PYTHON ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup test lint fmt typecheck bench conformance schema migrate lock run-deps dev-deps
+.PHONY: help run setup test lint fmt typecheck bench conformance schema publish migrate lock run-deps dev-deps
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,12 +22,12 @@ setup: dev-deps ## Install everything, for work on Florin itself
 test: dev-deps ## Run the whole suite on servers of its own
 	@$(BIN)/python -m pytest $(ARGS)
 
-lint: dev-deps ## Style, types, who may import whom, and that graphql/schema.graphql is the schema
+lint: dev-deps ## Style, types, who may import whom, and that the contract in graphql/ is the code's and breaks no client
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/florin schema | diff -u graphql/schema.graphql - || { echo "graphql/schema.graphql is not the schema: run \`make schema\`" >&2; exit 1; }
+	$(BIN)/python -m resolvers.contract check
 
 fmt: dev-deps ## Format the code and mend what can be mended
 	$(BIN)/ruff check --fix .
@@ -44,9 +44,11 @@ bench: dev-deps ## Measure what we claim: one line of JSON per script
 conformance: dev-deps ## Try the API with other people's clients (needs Node)
 	$(BIN)/python -m tests.conformance $(ARGS)
 
-schema: run-deps ## Write graphql/schema.graphql
-	mkdir -p graphql
-	$(BIN)/florin schema > graphql/schema.graphql.new && mv graphql/schema.graphql.new graphql/schema.graphql
+schema: run-deps ## Write the contract: graphql/schema.graphql and the manifest of operations
+	$(BIN)/python -m resolvers.contract write
+
+publish: dev-deps ## Promise the schema of now to clients: graphql/published.graphql, which lint guards from then on
+	$(BIN)/python -m resolvers.contract publish
 
 migrate: run-deps ## Bring the database to the newest schema
 	$(BIN)/florin migrate $(ARGS)
