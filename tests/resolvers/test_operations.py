@@ -22,6 +22,7 @@ from tests.resolvers.api import Client, codes, gid
 from tests.resolvers.bank.test_statement_import import CSV
 from tests.resolvers.household import COFFEE, FOOD, MONTH, TODAY, account, add_goal, bring, moved
 from tests.resolvers.test_statements import fields_of
+from tests.resolvers.transaction.categories import made
 from tests.resolvers.user.links import connect
 
 CONTRACT = Path(__file__).parents[2] / "graphql"
@@ -103,6 +104,10 @@ async def a_contribution(household: Household) -> dict[str, Any]:
     return {"input": {"id": made["goalContributionCreate"]["goalContribution"]["id"]}}
 
 
+async def an_own_category(household: Household) -> dict[str, Any]:
+    return {"input": {"id": await made(household.client, "Sourdough"), "moveTo": gid("Category", FOOD)}}
+
+
 #: What each operation is run with.
 VARIABLES: dict[str, Callable[[Household], Awaitable[dict[str, Any]]]] = {
     "auth/sign_in": given(lambda it: {"email": it.email, "password": PASSWORD}),
@@ -126,8 +131,14 @@ VARIABLES: dict[str, Callable[[Household], Awaitable[dict[str, Any]]]] = {
     "budget/history": by(first=lambda _: 5, filter=lambda it: {"budgetIds": [it.budget], "until": "2026-11-01"}),
     "budget/update_budget": given(lambda it: {"id": it.budget, "amount": "50", "endDate": None}),
     "transaction/categories": nothing,
+    "transaction/create_category": given(lambda _: {"idempotencyKey": "k", "displayName": "Sourdough", "parent": gid("Category", FOOD)}),
+    "transaction/delete_category": an_own_category,
+    "transaction/monthly_summaries": by(first=lambda _: 1, filter=lambda _: {"direction": "DEBIT"}),
+    "transaction/my_categories": by(filter=lambda _: {"includeHidden": True}),
+    "transaction/recurring_patterns": by(filter=lambda _: {"active": True}, sort=lambda _: "NEXT_EXPECTED_DESC"),
     "transaction/transaction": by(id=lambda it: it.transaction),
     "transaction/transactions": by(first=lambda _: 1, sort=lambda _: "AMOUNT_DESC", filter=lambda _: {"text": "shop"}),
+    "transaction/update_category": given(lambda _: {"id": gid("Category", FOOD), "displayName": "Eating"}),
     "transaction/update_transaction": given(lambda it: {"id": it.transaction, "category": gid("Category", FOOD), "tags": ["a"]}),
     "user/dashboard": nothing,
     "user/delete_oauth_connection": a_link,

@@ -15,8 +15,10 @@ from db.bank.models import statement_imports
 from db.budget import queries as budgets
 from db.budget.queries_goals import add_contribution
 from db.engines import Viewer
+from db.transaction.models import own_transactions
 from domains.flows.close_periods import close_periods
 from domains.flows.services import Services
+from domains.transaction.service.record_patterns import record_patterns
 from resolvers.assembly import ROOTS
 from resolvers.declared import DeclaredField, Link, PageOf
 from resolvers.execution.operation import Gateway
@@ -24,6 +26,7 @@ from tests.conftest import MakeUser
 from tests.resolvers.api import Client, gid
 from tests.resolvers.household import FOOD, GROCERIES, MONTH, TODAY, add_goal, bring, moved
 from tests.resolvers.household import account as statement_account
+from tests.resolvers.transaction.test_series import pattern
 
 #: Each with how many statements its plan takes.
 QUERIES: dict[str, tuple[str, int]] = {
@@ -62,6 +65,14 @@ QUERIES: dict[str, tuple[str, int]] = {
     ),
     "goals": ("{ me { goals { name percentageComplete requiredMonthlyContribution { amount } } } }", 1),
     "categories": ("{ categories { displayName parent { id displayName } children { id icon } } }", 3),
+    "more of transactions": (
+        """{ me { transactions(first: 100) { nodes { duplicateOf { id } recurringPattern { frequency } automaticCategory { icon }
+          automaticCategoryDetailed { icon } location { city } paymentMeta { type all } } } } }""",
+        5,
+    ),
+    "patterns": ("{ me { recurringPatterns(first: 100) { nodes { frequency transactions(first: 2) { nodes { id } totalCount } } } } }", 3),
+    "months": ("{ me { monthlySummaries(first: 100) { nodes { month category { displayName } } totalCount } } }", 3),
+    "own categories": ("{ me { categories(first: 100) { nodes { displayName parent { icon } children { id } } totalCount } } }", 4),
     "dashboard": (
         """{ me {
           accounts { name currentBalance { amount currency } }
@@ -96,6 +107,7 @@ async def furnish(services: Services, viewer: Viewer, many: int) -> None:
             await syncs.begin_sync(session, import_id, services.clock.now())
             await syncs.place_sync(session, import_id, connection_id)
     await bring(services, viewer, statement_account("Daily", [moved(MONTH, "1.00") for _ in range(many)]))
+    await add_patterns(services, viewer)
     async with services.db.write("budget", viewer) as session:
         for number in range(many):
             await budgets.add_budget(
@@ -116,6 +128,13 @@ async def furnish(services: Services, viewer: Viewer, many: int) -> None:
             row = {"id": uuid4(), "goal_id": goal_id, "amount": 1, "currency": "USD", "contribution_date": TODAY}
             await add_contribution(session, row)
     await close_periods(services, viewer)
+
+
+async def add_patterns(services: Services, viewer: Viewer) -> None:
+    """One for each transaction."""
+    async with services.db.write("transaction", viewer) as session:
+        for row in await session.run(own_transactions.select()):
+            await record_patterns(session, [pattern(str(row.id), transaction_ids=[row.id])])
 
 
 @pytest.mark.parametrize("name", QUERIES)

@@ -33,11 +33,13 @@ from tests.resolvers.budget.budgets import create, delete, update
 from tests.resolvers.conftest import MakeClient
 from tests.resolvers.household import COFFEE, MONTH, account, add_goal, bring, moved
 from tests.resolvers.test_operations import DOCUMENTS
+from tests.resolvers.transaction.categories import made
+from tests.resolvers.transaction.test_series import SUMMARIES, key_of, pattern, record
 from tests.resolvers.user.links import connect
 
 QUIET_S = 0.25
 #: Types whose rows are everybody's.
-PUBLIC = {"Category"}
+PUBLIC: set[str] = set()
 #: What has an id and can be asked for by none: an upload is only ever imported.
 UNASKABLE = {"Upload"}
 
@@ -46,6 +48,9 @@ PAGE = """query($filter: TransactionFilter, $after: String) { me {
   accounts { id transactions(filter: $filter) { nodes { id } totalCount } }
 } }"""
 ENTITIES = "query($these: [_Any!]!) { _entities(representations: $these) { __typename ... on Node { id } } }"
+SERIES = """query($filter: TransactionFilter) { me {
+  recurringPatterns { nodes { id transactions(filter: $filter) { nodes { id } totalCount } } }
+} }"""
 FOLLOW = "subscription($ids: [ID!]) { budgetUpdated(ids: $ids) { budgetId version budget { name } } }"
 IDS = (
     """{ me { id accounts { id } connections { id } transactions { nodes { id } pageInfo { endCursor } } budgets { id } goals { id } } }"""
@@ -103,6 +108,15 @@ async def create_with(client: Client, category: str) -> Answer:
     return {"said": await create(client, category=category)}
 
 
+def own_category(document: str, name: str) -> Case:
+    """A mutation of a category of one's own, with the given id under this name."""
+
+    async def ask(client: Client, given: str) -> Answer:
+        return await change(document, id=await made(client, f"Own {uuid4()}"), **{name: None})(client, given)
+
+    return ask
+
+
 #: Every place where a client can put an id.
 CASES: dict[str, Case] = {
     "Query.node(id)": lambda client, given: client.ask(DOCUMENTS["user/node"], id=given),
@@ -125,6 +139,14 @@ CASES: dict[str, Case] = {
     "Mutation.goalContributionCreate(input.goalId)": change("budget/contribute_to_goal", goalId=None, idempotencyKey="k", amount="1"),
     "Mutation.goalContributionDelete(input.id)": change("budget/delete_goal_contribution", id=None),
     "Mutation.statementImport(input.uploadId)": change("bank/import_statement", uploadId=None, idempotencyKey="k"),
+    "User.monthlySummaries(filter.categoryIds)": lambda client, given: client.ask(SUMMARIES, filter={"categoryIds": [given]}),
+    "RecurringPattern.transactions(filter.accountIds)": lambda client, given: client.ask(SERIES, filter={"accountIds": [given]}),
+    "RecurringPattern.transactions(filter.categoryIds)": lambda client, given: client.ask(SERIES, filter={"categoryIds": [given]}),
+    "Mutation.categoryCreate(input.parent)": change("transaction/create_category", parent=None, displayName="Mine", idempotencyKey="k"),
+    "Mutation.categoryUpdate(input.id)": change("transaction/update_category", id=None, displayName="Mine"),
+    "Mutation.categoryUpdate(input.parent)": own_category("transaction/update_category", "parent"),
+    "Mutation.categoryDelete(input.id)": change("transaction/delete_category", id=None),
+    "Mutation.categoryDelete(input.moveTo)": own_category("transaction/delete_category", "moveTo"),
     "Mutation.transactionUpdate(input.id)": change("transaction/update_transaction", id=None, notes="Mine"),
     "Mutation.transactionUpdate(input.category)": mine("transaction/update_transaction", "transaction", category=None),
     "Subscription.budgetUpdated(ids)": lambda client, given: followed(client, FOLLOW, ids=[given]),
@@ -160,6 +182,7 @@ async def two(request: pytest.FixtureRequest, api: Gateway, services: Services, 
     key = str(uuid4())
     await create(a, idempotencyKey=key)
     await create(b)
+    await record(b, pattern("gym"))
     assert a.viewer is not None
     goal = await add_goal(services, a.viewer, "Boat")
     contribution = {"goalId": gid("SavingsGoal", goal), "idempotencyKey": key, "amount": "5"}
@@ -177,6 +200,8 @@ async def two(request: pytest.FixtureRequest, api: Gateway, services: Services, 
         "Transaction": me["transactions"]["nodes"][0]["id"],
         "Budget": me["budgets"][0]["id"],
         "SavingsGoal": gid("SavingsGoal", goal),
+        "Category": await made(a, "Sourdough"),
+        "RecurringPattern": (await record(a, pattern("gym", transaction_ids=[key_of(me["transactions"]["nodes"][0]["id"])])))["gym"],
         "GoalContribution": given["goalContributionCreate"]["goalContribution"]["id"],
         "BudgetHistory": (await a.data("{ me { budgetHistory { nodes { id } } } }"))["me"]["budgetHistory"]["nodes"][0]["id"],
         "StatementImport": begun["statementImport"]["id"],
