@@ -10,11 +10,13 @@ from sqlalchemy import (
     ARRAY,
     BigInteger,
     Boolean,
+    ColumnElement,
     Date,
     Integer,
     Numeric,
     Select,
     String,
+    Table,
     Text,
     Uuid,
     and_,
@@ -51,9 +53,15 @@ def budgets_by_id(columns: Columns) -> Select[Any]:
 
 
 @compiled
-def budgets_by_user(columns: Columns) -> Select[Any]:
+def budgets_by_user(columns: Columns, *, with_status: bool = False) -> Select[Any]:
+    """Oldest first; with a status only those in it, bound as `status`."""
     order = (budgets.c.created_at, budgets.c.id)
-    return select(*read_columns(budgets, columns, budgets.c.user_id)).where(_live(budgets), is_one_of(budgets.c.user_id)).order_by(*order)
+    wanted = [_live(budgets), is_one_of(budgets.c.user_id), *_in_status(budgets, given=with_status)]
+    return select(*read_columns(budgets, columns, budgets.c.user_id)).where(*wanted).order_by(*order)
+
+
+def _in_status(table: Table, *, given: bool) -> list[ColumnElement[bool]]:
+    return [table.c.status == bindparam("status", type_=String)] if given else []
 
 
 @compiled
@@ -86,10 +94,12 @@ def goals_by_id(columns: Columns) -> Select[Any]:
 
 
 @compiled
-def goals_by_user(columns: Columns) -> Select[Any]:
+def goals_by_user(columns: Columns, *, with_status: bool = False) -> Select[Any]:
+    """By priority, then oldest first; with a status only those in it, bound as `status`."""
     goals = savings_goals
     order = (goals.c.priority, goals.c.created_at, goals.c.id)
-    return select(*read_columns(goals, columns, goals.c.user_id)).where(_live(goals), is_one_of(goals.c.user_id)).order_by(*order)
+    wanted = [_live(goals), is_one_of(goals.c.user_id), *_in_status(goals, given=with_status)]
+    return select(*read_columns(goals, columns, goals.c.user_id)).where(*wanted).order_by(*order)
 
 
 @compiled

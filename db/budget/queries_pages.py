@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, Date, Integer, Select, Table, Uuid, any_, bindparam, column, func, select, true, tuple_
+from sqlalchemy import ARRAY, ColumnElement, Date, Integer, Select, Table, Uuid, and_, any_, bindparam, column, func, select, true, tuple_
 
 from db.statements import Columns, is_one_of, leaf, owned, read_columns
 
@@ -27,9 +27,9 @@ class Paged:
         return (self.day, "id")
 
     def shown(self) -> ColumnElement[bool]:
-        """The row is of a parent that is not deleted: one of an array, which leaves the order of the page to its index."""
-        live = select(self.parent.c.id).where(owned(self.parent), self.parent.c.deleted_at.is_(None))
-        return self.table.c[self.parents] == any_(func.array(live.scalar_subquery()))
+        """The row is of a parent that is not deleted. Looked up row by row, so that a page is read in the order of its index."""
+        of_it = and_(owned(self.parent), self.parent.c.id == self.table.c[self.parents], self.parent.c.deleted_at.is_(None))
+        return select(self.parent.c.id).where(of_it).exists()
 
     def by_id(self, columns: Columns) -> Select[Any]:
         rows = self.table

@@ -9,7 +9,7 @@ import strawberry
 from db.engines import Viewer
 from domains.budget.service.change_budgets import CreateBudget, UpdateBudget
 from domains.budget.service.contribute_to_goals import Contribute
-from resolvers.budget.types import BudgetPeriod
+from resolvers.budget.types import BudgetPeriod, BudgetStatus, SavingsGoalStatus
 from resolvers.errors import BadUserInput
 from resolvers.fields import CurrencyCode, given_id, text_from_global_id
 
@@ -71,6 +71,21 @@ class GoalContributionCreateInput:
 @strawberry.input(description="Which contribution to undo.")
 class GoalContributionDeleteInput:
     id: strawberry.ID = strawberry.field(description="The contribution.")
+
+
+@strawberry.input(description="Narrows a list of budgets.")
+class BudgetFilter:
+    status: BudgetStatus | None = _optional("Only in this status.")
+
+
+@strawberry.input(description="Narrows a list of goals.")
+class SavingsGoalFilter:
+    status: SavingsGoalStatus | None = _optional("Only in this status.")
+
+
+def read_status(given: BudgetFilter | SavingsGoalFilter | None) -> dict[str, str]:
+    """The status that is wanted as statements take it; nothing for any."""
+    return {"status": given.status.value} if given is not None and given.status else {}
 
 
 #: What may be left out of a change, but not taken away.

@@ -17,6 +17,7 @@ from db.connection import Row
 from db.read import Read
 from db.statements import Statement
 from domains.budget import rules
+from resolvers.budget.inputs import read_status
 from resolvers.budget.lists import page_values, read_criteria
 from resolvers.loaders import Columns, Page, loader
 from resolvers.rows import computed_row
@@ -28,9 +29,10 @@ async def by_id(read: Read, ids: Sequence[str], columns: Columns) -> Sequence[Ro
 
 
 @loader("budget.by_user", shape="many")
-async def by_user(read: Read, ids: Sequence[str], columns: Columns) -> Sequence[Row]:
+async def by_user(read: Read, ids: Sequence[str], columns: Columns, page: Page) -> Sequence[Row]:
     """Oldest first."""
-    return await read.rows(queries.budgets_by_user(columns), keys=ids)
+    wanted = read_status(page.filter)
+    return await read.rows(queries.budgets_by_user(columns, with_status=bool(wanted)), keys=ids, **wanted)
 
 
 @loader("budget.utilization_by_budget")
@@ -100,9 +102,11 @@ async def goal_by_id(read: Read, ids: Sequence[str], columns: Columns) -> Sequen
 
 
 @loader("budget.goals_by_user", shape="many")
-async def goals_by_user(read: Read, ids: Sequence[str], columns: Columns) -> Sequence[Any]:
+async def goals_by_user(read: Read, ids: Sequence[str], columns: Columns, page: Page) -> Sequence[Any]:
     """By priority, then oldest first."""
-    return _goals(await read.rows(queries.goals_by_user(_stored(columns)), keys=ids), columns, read.today)
+    wanted = read_status(page.filter)
+    statement = queries.goals_by_user(_stored(columns), with_status=bool(wanted))
+    return _goals(await read.rows(statement, keys=ids, **wanted), columns, read.today)
 
 
 def _stored(columns: Columns) -> Columns:

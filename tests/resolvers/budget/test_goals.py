@@ -78,3 +78,22 @@ async def test_a_goal_by_its_id_for_its_owner_only(make_client: MakeClient) -> N
 
     assert mine["node"] == {"name": "Boat", "percentageComplete": "25.00", "monthsRemaining": None, "isOnTrack": None}
     assert theirs == {"node": None}
+
+
+async def test_goals_of_one_status(make_client: MakeClient) -> None:
+    client = await make_client()
+    assert client.viewer is not None
+    for status in ("active", "paused", "achieved"):
+        await add_goal(client.services, client.viewer, status, status=status)
+    query = "query($filter: SavingsGoalFilter) { me { goals(filter: $filter) { name isOnTrack } } }"
+
+    async def named(given: Any) -> list[str]:
+        planned, statements = await client.counted(query, planned=True, filter=given)
+        interpreted, _ = await client.counted(query, planned=False, filter=given)
+        assert (planned, statements) == (interpreted, 1)
+        return [goal["name"] for goal in planned["me"]["goals"]]
+
+    assert await named({"status": "PAUSED"}) == ["paused"]
+    assert await named({"status": "ABANDONED"}) == []
+    for every in (None, {}, {"status": None}):
+        assert await named(every) == ["active", "paused", "achieved"]

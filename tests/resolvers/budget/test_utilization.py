@@ -254,3 +254,38 @@ async def test_what_is_dated_ahead_counts_when_its_period_begins(make_client: Ma
         assert figures(await one(november, budget["id"])) == ("2026-11-01", "2026-12-01", "25.00", "75.00", 1)
     async with november.services.db.system("budget") as session:
         assert october.viewer.user_id not in await queries.list_users_between_periods(session, date(2026, 11, 1), "no topic")
+
+
+async def test_the_pace_is_as_of_the_day_it_is_read(make_client: MakeClient, at: At) -> None:
+    client = at(await make_client(), NOON)
+    await spend(client, (date(2026, 10, 3), "10"), (date(2026, 10, 12), "20"))
+    await spend(client, (date(2026, 10, 14), "5"), status="pending")
+    await create(client)
+    query = """{ me { budgets { utilization { dailyAverage { amount currency } projectedEndAmount { amount } lastTransactionAt
+      lastUpdated } } } }"""
+
+    async def pace(day: datetime) -> tuple[Any, ...]:
+        planned, _ = await at(client, day).counted(query, planned=True)
+        interpreted, _ = await at(client, day).counted(query, planned=False)
+        assert planned == interpreted
+        used = planned["me"]["budgets"][0]["utilization"]
+        return used["dailyAverage"]["amount"], used["projectedEndAmount"]["amount"], used["lastTransactionAt"], bool(used["lastUpdated"])
+
+    assert await pace(NOON) == ("2.00", "67.00", "2026-10-14T00:00:00Z", True)
+    assert await pace(NOON + timedelta(days=15)) == ("1.00", "36.00", "2026-10-14T00:00:00Z", True)
+    assert await pace(NOON + timedelta(days=16)) == ("0.97", "35.00", "2026-10-14T00:00:00Z", True)
+    assert await pace(NOON + timedelta(days=17)) == ("0.00", "0.00", None, False)
+
+
+async def test_budgets_of_one_status(make_client: MakeClient) -> None:
+    client = await make_client()
+    await create(client)
+    query = "query($filter: BudgetFilter) { me { budgets(filter: $filter) { name utilization { isExceeded } } } }"
+
+    counts = [
+        len((await client.counted(query, planned=planned, filter=given))[0]["me"]["budgets"])
+        for given in ({"status": "ACTIVE"}, {"status": "PAUSED"}, {"status": None}, None)
+        for planned in (True, False)
+    ]
+
+    assert counts == [1, 1, 0, 0, 1, 1, 1, 1]
