@@ -112,6 +112,12 @@ async def add_user(session: SystemSession, row: dict[str, Any]) -> bool:
     return (await session.execute(statement)).scalar_one_or_none() is not None
 
 
+async def list_users(session: SystemSession, after: UUID | None, *, limit: int) -> list[UUID]:
+    """The next so many of those who are not deleted, in the order of their ids; `after` is the last one seen."""
+    statement = select(users.c.id).where(users.c.deleted_at.is_(None)).order_by(users.c.id).limit(limit)
+    return list((await session.execute(statement if after is None else statement.where(users.c.id > after))).scalars())
+
+
 async def record_sign_in(session: SystemSession, user_id: UUID, address: str | None) -> None:
     values = {"last_login_at": func.now(), "last_login_ip": address, "login_count": users.c.login_count + 1}
     await session.execute(update(users).where(users.c.id == user_id).values(values))

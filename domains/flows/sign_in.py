@@ -7,12 +7,13 @@ and each does the same work either way.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from db import limits
+from db import jobs, limits
 from db.auth import queries as sessions
 from db.user import queries as users
 from domains.auth.errors import SignInFailed, SignInThrottled
 from domains.core.ids import new_id
 from domains.flows.services import Services
+from domains.notification.service.change_rules import GIVE_DEFAULTS
 from domains.user import rules
 
 
@@ -39,12 +40,14 @@ class OpenedSession:
 async def sign_up(services: Services, command: SignUp) -> None:
     """Create an account unless the address has one.
 
+    Effects: a job that gives them the default rules of notification, in the transaction that makes the account.
     Errors: EmailInvalid, PasswordTooWeak, FullNameInvalid, TimeZoneInvalid, CurrencyInvalid, LocaleInvalid.
     """
     email = rules.normalise_email(command.email)
     rules.check_password(command.password, email)
+    user_id = new_id()
     row = {
-        "id": new_id(),
+        "id": user_id,
         "email": command.email.strip(),
         "email_normalized": email,
         "full_name": rules.clean_full_name(command.full_name),
@@ -54,7 +57,9 @@ async def sign_up(services: Services, command: SignUp) -> None:
     }
     row["password_hash"] = await services.passwords.hash(rules.normalise_password(command.password))
     async with services.db.system("user") as session:
-        await users.add_user(session, row)
+        await jobs.add(session, GIVE_DEFAULTS, key=str(user_id), user_id=user_id)
+        if not await users.add_user(session, row):
+            await session.rollback()  # after the same statements, so that nobody can tell by the time it takes
 
 
 async def sign_in(services: Services, email: str, password: str, address: str | None) -> OpenedSession:

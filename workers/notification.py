@@ -1,0 +1,31 @@
+"""Jobs of `notification`: default rules for everybody, and how delivery goes."""
+
+from datetime import timedelta
+from typing import Final
+
+from db.notification.queries import notices
+from domains.flows.default_rules import give_defaults, request_missing_defaults
+from domains.notification.service.change_rules import GIVE_DEFAULTS
+from workers.task import DAILY, HOURLY, Job, task
+
+#: Counts of days before these stay as they are, whatever is read late or retention takes away.
+COUNTED_AGAIN: Final = timedelta(days=30)
+
+
+@task(GIVE_DEFAULTS)
+async def give_default_rules(job: Job) -> None:
+    await give_defaults(job.services, job)
+
+
+@task("notification.find_without_defaults", every=DAILY, domains=("notification",))
+async def find_without_defaults(job: Job) -> None:
+    """Who signed up before a default was there."""
+    await request_missing_defaults(job.services)
+
+
+@task("notification.fold_stats", every=HOURLY, domains=("notification",))
+async def fold_stats(job: Job) -> None:
+    since = (job.services.clock.now() - COUNTED_AGAIN).date()
+    async with job.system() as session:
+        await notices.fold_stats(session, since)
+        await job.finish(session)
