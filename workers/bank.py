@@ -5,7 +5,7 @@ from uuid import UUID
 
 from db.bank import queries as bank
 from domains.bank import service
-from domains.flows.import_statement import run_import
+from domains.flows.import_statement import close_abandoned, run_import
 from workers.task import HOURLY, Job, task
 
 PURGE_BATCHES = 100
@@ -35,6 +35,4 @@ async def find_abandoned_imports(job: Job) -> None:
 
 @task(service.CLOSE_IMPORT)
 async def close_import(job: Job, import_id: UUID) -> None:
-    async with job.services.db.write("bank", job.viewer) as session:
-        await service.close_import(session, import_id, job.services.clock.now())
-        await job.finish(session)
+    await close_abandoned(job.services, job, import_id)

@@ -156,14 +156,19 @@ async def request_closing(session: SystemSession) -> int:
     return len(abandoned)
 
 
-async def close_import(session: WriteSession, import_id: UUID, now: datetime) -> None:
-    """End an import that no job will end, and its line in the history. Errors: StatementImportNotFound."""
+async def close_import(session: WriteSession, import_id: UUID, now: datetime) -> bool:
+    """End an import that no job will end, and its line in the history; False when it had ended, or a job will end it.
+
+    Errors: StatementImportNotFound.
+    """
     found = await queries.lock_import(session, import_id)
     if found is None:
         raise StatementImportNotFound
-    if found.status in queries.WAITING and not await queries.is_worked_on(session, IMPORT, import_id):
-        await queries_syncs.begin_sync(session, import_id, now)  # its job may have died before it ever ran
-        await fail_import(session, found, GIVEN_UP, GIVEN_UP_MESSAGE, now)
+    if found.status not in queries.WAITING or await queries.is_worked_on(session, IMPORT, import_id):
+        return False
+    await queries_syncs.begin_sync(session, import_id, now)  # its job may have died before it ever ran
+    await fail_import(session, found, GIVEN_UP, GIVEN_UP_MESSAGE, now)
+    return True
 
 
 async def _end_import(session: WriteSession, found: queries.StoredImport, values: dict[str, Any]) -> None:

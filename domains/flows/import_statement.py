@@ -18,13 +18,15 @@ from uuid import UUID
 from db import jobs
 from db.analytics.queries import merchants as analytics
 from db.bank import queries as bank
-from db.engines import Viewer
+from db.engines import Viewer, WriteSession
 from db.errors import KeyReused, LeaseLost
 from domains.bank import service
 from domains.bank.errors import StatementRejected, UploadNotFound
 from domains.bank.providers.file.options import FileOptions
 from domains.bank.providers.protocol import Statement
+from domains.core.audit import Action, Trail
 from domains.core.errors import IdempotencyKeyReused
+from domains.flows.audit_trail import open_trail
 from domains.flows.held import HeldJob
 from domains.flows.refold_budgets import refold_held
 from domains.flows.services import Job, Services
@@ -33,6 +35,8 @@ from domains.transaction import rules
 from domains.transaction.service.apply_batch import AccountBatch, Applied, apply_batch
 
 FILE = "file"
+#: What entries of the audit trail are about, as the API calls it.
+IMPORT = "StatementImport"
 COUNTS = ("added", "updated", "unchanged")
 #: How long a process that imports on its own holds the job: longer than the largest file takes.
 HELD_S = 120.0
@@ -100,11 +104,13 @@ async def run_import(services: Services, job: Job, import_id: UUID) -> None:
         if found.status not in bank.WAITING:
             await job.finish(session)
             return
+    trail = await open_trail(services, viewer, correlation_id=job.id)
     try:
         statement = await _read(services, viewer, found)
     except (StatementRejected, UploadNotFound) as refusal:
         async with services.db.write("bank", viewer) as session:
             await service.fail_import(session, found, refusal.code, refusal.message, services.clock.now())
+            await _note_failure(session, trail, import_id, refusal.code)
             await job.finish(session)
         return
     async with services.db.write("bank", viewer) as session:
@@ -113,7 +119,23 @@ async def run_import(services: Services, job: Job, import_id: UUID) -> None:
     await refold_held(services, viewer, refold)
     async with services.db.write("bank", viewer) as session:
         await service.complete_import(session, found, accounts, outcome, services.clock.now())
+        counts = {**outcome, "accounts": len(accounts)}
+        await trail.note(session, Action.STATEMENT_IMPORTED, resource_type=IMPORT, resource_id=import_id, metadata=counts)
         await job.finish(session)
+
+
+async def close_abandoned(services: Services, job: Job, import_id: UUID) -> None:
+    """The job `bank.close_import`: end an import that no job will end. Errors: LeaseLost; StatementImportNotFound."""
+    trail = await open_trail(services, job.viewer, correlation_id=job.id)
+    async with services.db.write("bank", job.viewer) as session:
+        if await service.close_import(session, import_id, services.clock.now()):
+            await _note_failure(session, trail, import_id, service.GIVEN_UP)
+        await job.finish(session)
+
+
+async def _note_failure(session: WriteSession, trail: Trail, import_id: UUID, code: str) -> None:
+    told = {"code": code}
+    await trail.note(session, Action.STATEMENT_IMPORT_FAILED, resource_type=IMPORT, resource_id=import_id, metadata=told)
 
 
 async def _read(services: Services, viewer: Viewer, found: bank.StoredImport) -> Statement:

@@ -4,13 +4,13 @@ import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING, Any
 
 from starlette.types import Scope
 
 from db.auth.queries import authenticate
-from db.engines import Viewer
+from db.engines import Origin, Viewer
 from db.limits import Bucket, Charge, take
 from resolvers.context import OperationContext
 from resolvers.errors import RateLimited
@@ -25,6 +25,10 @@ REFUSED_COST = 5
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]{1,512}=*")
 #: One subscriber holds a whole /64 of IPv6 addresses, and so shares one bucket.
 _IPV6_PREFIX = 64
+#: What the audit trail takes of a client's word for itself, and of a request's id.
+USER_AGENT_CHARACTERS = 512
+REQUEST_ID_CHARACTERS = 100
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 #: Of whoever has spent all, for how long it is known here without asking, and of how many.
 REMEMBERED_FOR_S = 1.0
 REMEMBERED = 10_000
@@ -93,8 +97,8 @@ class Admission:
             raise RateLimited(retry_after_s=charge.retry_after_s)
         return {"available": charge.left, "capacity": bucket.capacity, "restoredPerSecond": bucket.per_second}
 
-    def context(self, admitted: Admitted, request_id: str) -> OperationContext:
-        """A context for one operation of theirs."""
+    def context(self, admitted: Admitted, request_id: str, origin: Origin | None = None) -> OperationContext:
+        """A context for one operation of theirs. `origin`: where it came from, if it may change anything."""
         return OperationContext(
             self.services,
             admitted.viewer,
@@ -102,6 +106,7 @@ class Admission:
             cursor_secret=self._cursor_secret,
             token=admitted.token,
             address=admitted.address,
+            origin=origin,
         )
 
 
@@ -122,18 +127,28 @@ def token_in(authorization: str) -> str:
 
 def client_address(scope: Scope) -> str:
     """What the client's bucket is named after: its IPv4 address, its IPv6 network, or `local` on a Unix socket."""
+    address = _address_of(scope)
+    if isinstance(address, IPv6Address):
+        return str(ip_network((address, _IPV6_PREFIX), strict=False).network_address)
+    return "local" if address is None else str(address)
+
+
+def origin_of(scope: Scope, request_id: str) -> Origin:
+    """Where a request came from, for the audit trail: the whole address, what the client says it is, and the request's id."""
+    address = _address_of(scope)
+    said = next((value for name, value in scope["headers"] if name == b"user-agent"), b"")
+    agent = _UNPRINTABLE.sub("", said.decode("latin-1"))[:USER_AGENT_CHARACTERS].strip()
+    return Origin("api", None if address is None else str(address), agent or None, request_id[:REQUEST_ID_CHARACTERS])
+
+
+def _address_of(scope: Scope) -> IPv4Address | IPv6Address | None:
+    """The client's; an IPv4 address that came as IPv6 is itself. None on a Unix socket."""
     client = scope.get("client")
     try:
         address = ip_address(client[0]) if client else None
     except ValueError:
-        address = None
-    if address is None:
-        return "local"
-    if isinstance(address, IPv6Address):
-        if address.ipv4_mapped is not None:
-            return str(address.ipv4_mapped)
-        return str(ip_network((address, _IPV6_PREFIX), strict=False).network_address)
-    return str(address)
+        return None
+    return address.ipv4_mapped or address if isinstance(address, IPv6Address) else address
 
 
 class _Empty:

@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 from resolvers.context import OperationContext
 from resolvers.errors import BadUserInput, Unauthenticated
 from resolvers.execution.operation import Answer, Gateway, GraphQLRequest, Prepared, RequestRefused
-from resolvers.transport.admission import REFUSED_COST, Admission, bearer_token, client_address
+from resolvers.transport.admission import REFUSED_COST, Admission, bearer_token, client_address, origin_of
 from resolvers.transport.body import (
     BODY_LIMIT_BYTES,
     ClientGone,
@@ -76,12 +76,14 @@ class GraphQLHttp:
             if prepared.operation_type == "subscription":
                 raise RequestRefused([_SUBSCRIBE_ELSEWHERE])
         except RequestRefused as error:
-            await self._admission.admit(token, address, REFUSED_COST)
-            return refused(error, self._gateway, request_id, media)
+            throttle = (await self._admission.admit(token, address, REFUSED_COST)).throttle
+            return refused(error, self._gateway, request_id, media, {"requested": REFUSED_COST, **throttle})
         scope.setdefault("state", {})["operation"] = {"operation": prepared.operation_type, "cost": prepared.cost}
         admitted = await self._admission.admit(token, address, prepared.cost)
-        work = run_operation(self._gateway, prepared, self._admission.context(admitted, request_id), admitted.throttle)
-        if prepared.operation_type == "mutation":
+        is_mutation = prepared.operation_type == "mutation"
+        context = self._admission.context(admitted, request_id, origin_of(scope, request_id) if is_mutation else None)
+        work = run_operation(self._gateway, prepared, context, admitted.throttle)
+        if is_mutation:
             return executed(await self._mutations.run(work), media)
         return executed(await unless_client_leaves(receive, work), media)
 

@@ -17,7 +17,7 @@ from db.errors import RedisUnavailable
 from resolvers.errors import RateLimited
 from resolvers.execution.operation import Answer, Gateway, Prepared, RequestRefused
 from resolvers.transport import messages
-from resolvers.transport.admission import REFUSED_COST, Admission, Admitted, client_address, token_in
+from resolvers.transport.admission import REFUSED_COST, Admission, Admitted, client_address, origin_of, token_in
 from resolvers.transport.faults import InvalidToken, TooManyOperations
 from resolvers.transport.http import request_id_of, run_operation
 from resolvers.transport.messages import Close, Complete, Initialise, Ping, Pong, Subscribe
@@ -219,7 +219,9 @@ class _Socket:
 
     async def _execute(self, operation_id: str, prepared: Prepared, admitted: Admitted, request_id: str) -> bool:
         """Run it and send what it answers. False when that was an error, which ends the operation by itself."""
-        gateway, context = self._endpoint.gateway, self._endpoint.admission.context(admitted, request_id)
+        is_mutation = prepared.operation_type == "mutation"
+        origin = origin_of(self._scope, request_id) if is_mutation else None
+        gateway, context = self._endpoint.gateway, self._endpoint.admission.context(admitted, request_id, origin)
         if prepared.operation_type == "subscription":
             async with context:
                 answers = cast("AsyncGenerator[Answer]", gateway.subscribe(prepared, context, admitted.throttle))
@@ -228,7 +230,6 @@ class _Socket:
                         await self._send_answer(operation_id, answer)
             return True
         work = run_operation(gateway, prepared, context, admitted.throttle)
-        is_mutation = prepared.operation_type == "mutation"
         return await self._send_answer(operation_id, await (self._endpoint.mutations.run(work) if is_mutation else work))
 
     async def _send_answer(self, operation_id: str, answer: Answer) -> bool:

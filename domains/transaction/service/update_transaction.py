@@ -13,6 +13,9 @@ from domains.transaction import rules
 from domains.transaction.errors import CategoryNotFound, TransactionNotFound
 from domains.transaction.service.apply_batch import month_of, record_change
 
+#: What a change is told by, before and after.
+_TOLD = ("user_category", "notes", "tags")
+
 
 @dataclass(frozen=True, slots=True)
 class UpdateTransaction:
@@ -26,10 +29,12 @@ class UpdateTransaction:
 
 @dataclass(frozen=True, slots=True)
 class Updated:
-    """Whether sums may have moved, and the budgets' refold if the caller holds it."""
+    """Whether sums may have moved, and the budgets' refold if the caller holds it; `old` and `new`: what this call has changed."""
 
     moves_sums: bool
     refold: Claim | None
+    old: dict[str, Any]
+    new: dict[str, Any]
 
 
 async def update_transaction(session: WriteSession, command: UpdateTransaction) -> Updated:
@@ -52,9 +57,9 @@ async def update_transaction(session: WriteSession, command: UpdateTransaction) 
         values |= await _categorised(session, command.category)
     if values:
         await edits.edit_transaction(session, found, values)
-    if not moves:
-        return Updated(moves_sums=False, refold=None)
-    return Updated(moves_sums=True, refold=await record_change(session, [month_of(found.transaction_date)]))
+    old = {name: getattr(found, name) for name in _TOLD if name in values and values[name] != getattr(found, name)}
+    refold = await record_change(session, [month_of(found.transaction_date)]) if moves else None
+    return Updated(moves, refold, old, {name: values[name] for name in old})
 
 
 async def _categorised(session: WriteSession, category: str | Unset | None) -> dict[str, Any]:
