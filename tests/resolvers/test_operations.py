@@ -21,6 +21,7 @@ from tests.conftest import MakeUser
 from tests.resolvers.api import Client, codes, gid
 from tests.resolvers.bank.test_statement_import import CSV
 from tests.resolvers.household import COFFEE, FOOD, MONTH, TODAY, account, add_goal, bring, moved
+from tests.resolvers.notification.notices import notice, tell
 from tests.resolvers.test_statements import fields_of
 from tests.resolvers.transaction.categories import made
 from tests.resolvers.user.links import connect
@@ -108,6 +109,25 @@ async def an_own_category(household: Household) -> dict[str, Any]:
     return {"input": {"id": await made(household.client, "Sourdough"), "moveTo": gid("Category", FOOD)}}
 
 
+def new_rule() -> dict[str, Any]:
+    said = {"amountThreshold": {"amount": "500"}, "timeOfDay": {"start": "09:00", "end": "18:00"}, "daysOfWeek": ["MONDAY"]}
+    return {"idempotencyKey": str(uuid4()), "name": "Office", "ruleType": "CUSTOM", "conditions": said}
+
+
+def a_rule(**said: Any) -> Callable[[Household], Awaitable[dict[str, Any]]]:
+    """Of one's own, and what is said of it."""
+
+    async def variables(household: Household) -> dict[str, Any]:
+        made = await household.client.data(DOCUMENTS["notification/create_notification_rule"], input=new_rule())
+        return {"input": {"id": made["notificationRuleCreate"]["notificationRule"]["id"], **said}}
+
+    return variables
+
+
+async def some_notifications(household: Household) -> dict[str, Any]:
+    return {"input": {"ids": await tell(household.client.services, household.client.viewer, notice("1"), notice("2"))}}
+
+
 #: What each operation is run with.
 VARIABLES: dict[str, Callable[[Household], Awaitable[dict[str, Any]]]] = {
     "auth/sign_in": given(lambda it: {"email": it.email, "password": PASSWORD}),
@@ -130,6 +150,15 @@ VARIABLES: dict[str, Callable[[Household], Awaitable[dict[str, Any]]]] = {
     "budget/goals": nothing,
     "budget/history": by(first=lambda _: 5, filter=lambda it: {"budgetIds": [it.budget], "until": "2026-11-01"}),
     "budget/update_budget": given(lambda it: {"id": it.budget, "amount": "50", "endDate": None}),
+    "notification/create_notification_rule": given(lambda _: new_rule()),
+    "notification/delete_notification_rule": a_rule(),
+    "notification/mark_all_notifications_read": given(lambda _: {"until": "2026-11-22T12:00:00Z"}),
+    "notification/mark_notifications_read": some_notifications,
+    "notification/mark_notifications_unread": some_notifications,
+    "notification/notification_rules": nothing,
+    "notification/notification_templates": by(first=lambda _: 5, filter=lambda _: {"locale": "fr-FR"}),
+    "notification/notifications": by(first=lambda _: 20, filter=lambda _: {"unreadOnly": True}),
+    "notification/update_notification_rule": a_rule(enabled=False, conditions={"daysOfWeek": ["SUNDAY"]}),
     "transaction/categories": nothing,
     "transaction/create_category": given(lambda _: {"idempotencyKey": "k", "displayName": "Sourdough", "parent": gid("Category", FOOD)}),
     "transaction/delete_category": an_own_category,

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import time, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
@@ -18,14 +19,18 @@ from db.engines import Viewer
 from db.transaction.models import own_transactions
 from domains.flows.close_periods import close_periods
 from domains.flows.services import Services
+from domains.notification.rules import Conditions, Hours
+from domains.notification.service import change_rules
+from domains.notification.service.add_notifications import add_notifications
 from domains.transaction.service.record_patterns import record_patterns
 from resolvers.assembly import ROOTS
-from resolvers.declared import DeclaredField, Link, PageOf
+from resolvers.declared import CountOf, DeclaredField, Link, PageOf
 from resolvers.execution.operation import Gateway
 from tests.conftest import MakeUser
 from tests.resolvers.api import Client, gid
 from tests.resolvers.household import FOOD, GROCERIES, MONTH, TODAY, add_goal, bring, moved
 from tests.resolvers.household import account as statement_account
+from tests.resolvers.notification.notices import notice
 from tests.resolvers.transaction.test_series import pattern
 
 #: Each with how many statements its plan takes.
@@ -64,6 +69,12 @@ QUERIES: dict[str, tuple[str, int]] = {
         6,
     ),
     "goals": ("{ me { goals { name percentageComplete requiredMonthlyContribution { amount } } } }", 1),
+    "notifications": ("{ me { unreadNotificationCount notifications(first: 100) { nodes { message data } totalCount } } }", 3),
+    "rules of notification": (
+        "{ me { notificationRules { name conditions { amountThreshold { amount } categoryIds timeOfDay { start } daysOfWeek } } } }",
+        1,
+    ),
+    "templates of notification": ("{ notificationTemplates(first: 100) { nodes { key body } totalCount } }", 2),
     "categories": ("{ categories { displayName parent { id displayName } children { id icon } } }", 3),
     "more of transactions": (
         """{ me { transactions(first: 100) { nodes { duplicateOf { id } recurringPattern { frequency } automaticCategory { icon }
@@ -83,6 +94,11 @@ QUERIES: dict[str, tuple[str, int]] = {
     ),
 }
 IMPORTS = "query($ids: [ID!]!) { nodes(ids: $ids) { ... on StatementImport { filename error { code message } } } }"
+
+
+def rule(name: str) -> change_rules.CreateRule:
+    said = Conditions(Decimal(500), "USD", (FOOD,), time_of_day=Hours(time(9), time(18)), days_of_week=("Monday",))
+    return change_rules.CreateRule(name, "custom", said, ("in_app",), "immediate", "normal", enabled=True)
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +123,10 @@ async def furnish(services: Services, viewer: Viewer, many: int) -> None:
             await syncs.begin_sync(session, import_id, services.clock.now())
             await syncs.place_sync(session, import_id, connection_id)
     await bring(services, viewer, statement_account("Daily", [moved(MONTH, "1.00") for _ in range(many)]))
+    async with services.db.write("notification", viewer) as session:
+        await add_notifications(session, [notice(str(number)) for number in range(many)])
+        for number in range(many):
+            await change_rules.create_rule(session, rule(f"Rule {number}"), str(number))
     await add_patterns(services, viewer)
     async with services.db.write("budget", viewer) as session:
         for number in range(many):
@@ -177,7 +197,7 @@ def relations(api: Gateway) -> Iterator[tuple[str, str]]:
             continue
         for field, definition in getattr(kind, "fields", {}).items():
             declared = definition.extensions.get("strawberry-definition")
-            if isinstance(declared, DeclaredField) and isinstance(declared.how, Link | PageOf):
+            if isinstance(declared, DeclaredField) and isinstance(declared.how, Link | PageOf | CountOf):
                 yield name, field
 
 

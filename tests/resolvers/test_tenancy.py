@@ -32,6 +32,8 @@ from tests.resolvers.bank.test_statement_import import begin, uploaded
 from tests.resolvers.budget.budgets import create, delete, update
 from tests.resolvers.conftest import MakeClient
 from tests.resolvers.household import COFFEE, MONTH, account, add_goal, bring, moved
+from tests.resolvers.notification.notices import notice, tell
+from tests.resolvers.notification.test_rules import create as create_rule
 from tests.resolvers.test_operations import DOCUMENTS
 from tests.resolvers.transaction.categories import made
 from tests.resolvers.transaction.test_series import SUMMARIES, key_of, pattern, record
@@ -93,6 +95,31 @@ def mine(document: str, own: str, **said: str | None) -> Case:
     return ask
 
 
+def change_some(document: str) -> Case:
+    """A mutation of several."""
+    return lambda client, given: client.ask(DOCUMENTS[document], input={"ids": [given]})
+
+
+def new_rule(name: str) -> Case:
+    """A rule of notification whose conditions have the given id under this name."""
+
+    async def ask(client: Client, given: str) -> Answer:
+        return {"said": await create_rule(client, conditions={name: [given]})}
+
+    return ask
+
+
+def own_rule(name: str) -> Case:
+    """The same of a rule of one's own."""
+
+    async def ask(client: Client, given: str) -> Answer:
+        rule = (await create_rule(client))["notificationRule"]["id"]
+        said = {"id": rule, "conditions": {name: [given]}}
+        return await client.ask(DOCUMENTS["notification/update_notification_rule"], input=said)
+
+    return ask
+
+
 async def followed(client: Client, document: str, *, for_s: float = QUIET_S, **variables: Any) -> Answer:
     """Everything that a subscription says for a while, or until its end."""
     said: list[Answer] = []
@@ -149,6 +176,14 @@ CASES: dict[str, Case] = {
     "Mutation.categoryDelete(input.moveTo)": own_category("transaction/delete_category", "moveTo"),
     "Mutation.transactionUpdate(input.id)": change("transaction/update_transaction", id=None, notes="Mine"),
     "Mutation.transactionUpdate(input.category)": mine("transaction/update_transaction", "transaction", category=None),
+    "Mutation.notificationMarkRead(input.ids)": change_some("notification/mark_notifications_read"),
+    "Mutation.notificationMarkUnread(input.ids)": change_some("notification/mark_notifications_unread"),
+    "Mutation.notificationRuleCreate(input.conditions.categoryIds)": new_rule("categoryIds"),
+    "Mutation.notificationRuleCreate(input.conditions.budgetIds)": new_rule("budgetIds"),
+    "Mutation.notificationRuleUpdate(input.id)": change("notification/update_notification_rule", id=None, name="Mine"),
+    "Mutation.notificationRuleUpdate(input.conditions.categoryIds)": own_rule("categoryIds"),
+    "Mutation.notificationRuleUpdate(input.conditions.budgetIds)": own_rule("budgetIds"),
+    "Mutation.notificationRuleDelete(input.id)": change("notification/delete_notification_rule", id=None),
     "Subscription.budgetUpdated(ids)": lambda client, given: followed(client, FOLLOW, ids=[given]),
     "Subscription.statementImportUpdated(id)": lambda client, given: followed(
         client, DOCUMENTS["bank/follow_import"], for_s=10.0, id=given
@@ -205,6 +240,8 @@ async def two(request: pytest.FixtureRequest, api: Gateway, services: Services, 
         "GoalContribution": given["goalContributionCreate"]["goalContribution"]["id"],
         "BudgetHistory": (await a.data("{ me { budgetHistory { nodes { id } } } }"))["me"]["budgetHistory"]["nodes"][0]["id"],
         "StatementImport": begun["statementImport"]["id"],
+        "Notification": (await tell(services, a.viewer, notice()))[0],
+        "NotificationRule": (await create_rule(a))["notificationRule"]["id"],
         "BankSync": sync,
         "OAuthConnection": gid("OAuthConnection", link),
         "Upload": await uploaded(a),
