@@ -18,6 +18,7 @@ from resolvers.cost import LIMITS
 from resolvers.execution.operation import Gateway
 from resolvers.schema import export_sdl
 from tests.conftest import MakeUser
+from tests.resolvers.analytics.rows import add_insight
 from tests.resolvers.api import Client, codes, gid
 from tests.resolvers.bank.test_statement_import import CSV
 from tests.resolvers.household import COFFEE, FOOD, MONTH, TODAY, account, add_goal, bring, moved
@@ -109,6 +110,11 @@ async def an_own_category(household: Household) -> dict[str, Any]:
     return {"input": {"id": await made(household.client, "Sourdough"), "moveTo": gid("Category", FOOD)}}
 
 
+async def an_insight(household: Household) -> dict[str, Any]:
+    assert household.client.viewer is not None
+    return {"input": {"id": gid("Insight", await add_insight(household.client.services, household.client.viewer))}}
+
+
 def new_rule() -> dict[str, Any]:
     said = {"amountThreshold": {"amount": "500"}, "timeOfDay": {"start": "09:00", "end": "18:00"}, "daysOfWeek": ["MONDAY"]}
     return {"idempotencyKey": str(uuid4()), "name": "Office", "ruleType": "CUSTOM", "conditions": said}
@@ -130,6 +136,14 @@ async def some_notifications(household: Household) -> dict[str, Any]:
 
 #: What each operation is run with.
 VARIABLES: dict[str, Callable[[Household], Awaitable[dict[str, Any]]]] = {
+    "analytics/dismiss_insight": an_insight,
+    "analytics/embeddings": nothing,
+    "analytics/insights": by(filter=lambda _: {"types": ["FORECAST"], "onlyUnviewed": True}),
+    "analytics/mark_insight_viewed": an_insight,
+    "analytics/merchant_votes": nothing,
+    "analytics/model_queries": by(filter=lambda _: {"type": "INSIGHT"}),
+    "analytics/rate_insight": an_insight,
+    "analytics/spending_patterns": by(first=lambda _: 1, filter=lambda _: {"categoryIds": [gid("Category", FOOD)]}),
     "auth/sign_in": given(lambda it: {"email": it.email, "password": PASSWORD}),
     "auth/sign_out": nothing,
     "auth/sign_up": given(lambda _: {"email": f"{uuid4()}@example.com", "password": PASSWORD}),
@@ -139,6 +153,7 @@ VARIABLES: dict[str, Callable[[Household], Awaitable[dict[str, Any]]]] = {
     "bank/follow_import": an_import,
     "bank/import_statement": given(lambda it: {"uploadId": it.upload, "idempotencyKey": "k"}),
     "bank/statement_import": an_import,
+    "bank/statement_imports": by(first=lambda _: 1, filter=lambda _: {"status": "DONE"}),
     "bank/sync_history": by(first=lambda _: 1, filter=lambda _: {"status": "SUCCESS"}),
     "budget/budgets": nothing,
     "budget/contribute_to_goal": given(lambda it: {"idempotencyKey": "k", "goalId": it.goal, "amount": "-5", "notes": "Oars"}),

@@ -9,7 +9,10 @@ from uuid import uuid4
 
 import pytest
 from graphql import FieldNode, GraphQLSchema, TypeInfo, TypeInfoVisitor, Visitor, parse, visit
+from sqlalchemy import insert
 
+from db.analytics.models import merchant_categories
+from db.analytics.queries.merchants import Vote
 from db.bank import queries as bank
 from db.bank import queries_syncs as syncs
 from db.bank.models import statement_imports
@@ -27,6 +30,7 @@ from resolvers.assembly import ROOTS
 from resolvers.declared import CountOf, DeclaredField, Link, PageOf
 from resolvers.execution.operation import Gateway
 from tests.conftest import MakeUser
+from tests.resolvers.analytics.rows import add_insight, add_pattern, ask_model, embed, vote
 from tests.resolvers.api import Client, gid
 from tests.resolvers.household import FOOD, GROCERIES, MONTH, TODAY, add_goal, bring, moved
 from tests.resolvers.household import account as statement_account
@@ -39,6 +43,7 @@ QUERIES: dict[str, tuple[str, int]] = {
     "connections": ("{ me { email connections { status accounts { name } } } }", 3),
     "preferences": ("{ me { preferences { dailySummaryTime transactionAlertThreshold { amount currency } } } }", 1),
     "links": ("{ me { currency oauthConnections { provider email } } }", 2),
+    "imports": ("{ me { statementImports(first: 100) { nodes { filename error { code } } totalCount } } }", 3),
     "syncs": ("{ me { syncHistory(first: 100) { nodes { status connection { status } statementImport { filename } } totalCount } } }", 4),
     "syncs of connections": (
         """{ me { connections { syncHistory(first: 2, filter: {status: STARTED}) {
@@ -81,7 +86,23 @@ QUERIES: dict[str, tuple[str, int]] = {
           automaticCategoryDetailed { icon } location { city } paymentMeta { type all } } } } }""",
         5,
     ),
-    "patterns": ("{ me { recurringPatterns(first: 100) { nodes { frequency transactions(first: 2) { nodes { id } totalCount } } } } }", 3),
+    "patterns": (
+        "{ me { recurringPatterns(first: 100) { nodes { frequency transactions(first: 2) { nodes { id } totalCount } } } } }",
+        3,
+    ),
+    "insights": ("{ me { insights(first: 100) { nodes { data affectedCategories { category { displayName } } } totalCount } } }", 4),
+    "habits": ("{ me { spendingPatterns(first: 100) { nodes { data category { displayName } } totalCount } } }", 3),
+    "model queries": ("{ me { modelQueries(first: 100) { nodes { text response costUsd } totalCount } } }", 2),
+    "votes": (
+        """{ me { merchantVotes(first: 100) { nodes { merchantName category { icon } categoryDetailed { icon }
+          everybody { userCount category { color } categoryDetailed { color } } } totalCount } } }""",
+        5,
+    ),
+    "embeddings": (
+        """{ me { embeddings(first: 100) { nodes { model transaction { description } } totalCount }
+          transactions(first: 100) { nodes { embeddings { text } } } } }""",
+        5,
+    ),
     "months": ("{ me { monthlySummaries(first: 100) { nodes { month category { displayName } } totalCount } } }", 3),
     "own categories": ("{ me { categories(first: 100) { nodes { displayName parent { icon } children { id } } totalCount } } }", 4),
     "dashboard": (
@@ -128,6 +149,7 @@ async def furnish(services: Services, viewer: Viewer, many: int) -> None:
         for number in range(many):
             await change_rules.create_rule(session, rule(f"Rule {number}"), str(number))
     await add_patterns(services, viewer)
+    await add_analytics(services, viewer, many)
     async with services.db.write("budget", viewer) as session:
         for number in range(many):
             await budgets.add_budget(
@@ -148,6 +170,22 @@ async def furnish(services: Services, viewer: Viewer, many: int) -> None:
             row = {"id": uuid4(), "goal_id": goal_id, "amount": 1, "currency": "USD", "contribution_date": TODAY}
             await add_contribution(session, row)
     await close_periods(services, viewer)
+
+
+async def add_analytics(services: Services, viewer: Viewer, many: int) -> None:
+    """So many insights, habits, questions, votes; an embedding for each transaction. Of each merchant something is known in general."""
+    names = [f"shop {uuid4()}" for _ in range(many)]
+    for number, name in enumerate(names):
+        await add_insight(services, viewer, affected_categories=[FOOD, GROCERIES])
+        await add_pattern(services, viewer, category=(FOOD, GROCERIES)[number % 2])
+        await ask_model(services, viewer, name)
+    await vote(services, viewer, *(Vote(name, FOOD, GROCERIES) for name in names))
+    async with services.db.system("analytics") as system:
+        known = {"category": FOOD, "category_detailed": GROCERIES}
+        await system.execute(insert(merchant_categories), [{"merchant_name": name, **known} for name in names])
+    async with services.db.write("transaction", viewer) as session:
+        ids = [row.id for row in await session.run(own_transactions.select())]
+    await embed(services, viewer, *ids)
 
 
 async def add_patterns(services: Services, viewer: Viewer) -> None:

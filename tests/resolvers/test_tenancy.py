@@ -17,6 +17,7 @@ from sqlalchemy import ColumnElement, FromClause, Uuid, bindparam
 
 from app.embedded import Embedded
 from db import statements
+from db.analytics.queries.merchants import Vote
 from db.bank import queries_syncs
 from db.budget import queries as budgets
 from domains.core.ids import parse_id
@@ -27,11 +28,12 @@ from resolvers.ids import split_global_id
 from tests.conftest import MakeUser
 from tests.db.samples import superuser
 from tests.db.test_row_security import SHARED, TABLES
+from tests.resolvers.analytics.rows import add_insight, add_pattern, ask_model, vote
 from tests.resolvers.api import Answer, Client, gid
 from tests.resolvers.bank.test_statement_import import begin, uploaded
 from tests.resolvers.budget.budgets import create, delete, update
 from tests.resolvers.conftest import MakeClient
-from tests.resolvers.household import COFFEE, MONTH, account, add_goal, bring, moved
+from tests.resolvers.household import COFFEE, FOOD, MONTH, account, add_goal, bring, moved
 from tests.resolvers.notification.notices import notice, tell
 from tests.resolvers.notification.test_rules import create as create_rule
 from tests.resolvers.test_operations import DOCUMENTS
@@ -146,6 +148,10 @@ def own_category(document: str, name: str) -> Case:
 
 #: Every place where a client can put an id.
 CASES: dict[str, Case] = {
+    "Mutation.insightMarkViewed(input.id)": change("analytics/mark_insight_viewed", id=None),
+    "Mutation.insightDismiss(input.id)": change("analytics/dismiss_insight", id=None),
+    "Mutation.insightRate(input.id)": change("analytics/rate_insight", id=None, feedback="HELPFUL"),
+    "User.spendingPatterns(filter.categoryIds)": narrowed("{ me { spendingPatterns", "SpendingPatternFilter", "categoryIds"),
     "Query.node(id)": lambda client, given: client.ask(DOCUMENTS["user/node"], id=given),
     "Query.nodes(ids)": lambda client, given: client.ask(DOCUMENTS["user/nodes"], ids=[given]),
     "User.transactions(filter.accountIds)": page("accountIds"),
@@ -226,10 +232,18 @@ async def two(request: pytest.FixtureRequest, api: Gateway, services: Services, 
     await close_periods(services, a.viewer)
     begun = await begin(a, await uploaded(a))
     link = await connect(services, a.viewer)
+    insight, habit = await add_insight(services, a.viewer), await add_pattern(services, a.viewer)
+    await ask_model(services, a.viewer, "Where does my money go?")
+    await vote(services, a.viewer, Vote("corner shop", FOOD, None))
+    said = (await a.data("{ me { modelQueries { nodes { id } } merchantVotes { nodes { id } } } }"))["me"]
     me = (await a.data(IDS))["me"]
     sync = await synced(a, begun["statementImport"]["id"], me["connections"][0]["id"])
     ids = {
         "User": me["id"],
+        "Insight": gid("Insight", insight),
+        "SpendingPattern": gid("SpendingPattern", habit),
+        "ModelQuery": said["modelQueries"]["nodes"][0]["id"],
+        "MerchantVote": said["merchantVotes"]["nodes"][0]["id"],
         "BankAccount": me["accounts"][0]["id"],
         "BankConnection": me["connections"][0]["id"],
         "Transaction": me["transactions"]["nodes"][0]["id"],

@@ -37,6 +37,8 @@ from db.statements import as_arrays, compiled, given_rows, is_one_of, owned
 
 #: How many candidates the index keeps while it looks; pgvector's default is 40.
 EF_SEARCH = 100
+#: The version of pgvector whose index can look on.
+ITERATES_SINCE = "{0,8}"
 
 _extension = named_table("pg_extension", column("extname", Text), column("extversion", Text), schema="pg_catalog")
 
@@ -95,13 +97,15 @@ def count_up_to(model: str) -> Select[Any]:
 def search_on() -> Select[Any]:
     """Have the index look on, until the end of this transaction, when what it finds is not the viewer's; answers whether it can.
 
-    pgvector can since 0.8. Before, an index over everybody's vectors gives what it finds first, most of it not theirs.
+    pgvector can since 0.8. Before, an index over everybody's vectors gives what it finds first, most of it not theirs. A plan that is
+    made for any user takes an average one to have few, and sorts: it is made for this one.
     """
     version = cast(func.string_to_array(func.regexp_replace(_extension.c.extversion, "[^0-9.].*$", ""), "."), ARRAY(Integer))
-    can = version >= literal_column("'{0,8}'::integer[]")
+    can = version >= literal_column(f"'{ITERATES_SINCE}'::integer[]")
     asked = and_(
         func.set_config("hnsw.iterative_scan", "strict_order", True).is_not(None),
         func.set_config("hnsw.ef_search", str(EF_SEARCH), True).is_not(None),
+        func.set_config("plan_cache_mode", "force_custom_plan", True).is_not(None),
     )
     return select(case((can, asked), else_=False)).where(_extension.c.extname == "vector")
 
@@ -116,13 +120,15 @@ def nearest(model: str, *, by_index: bool) -> Select[Any]:
     rows = transaction_embeddings
     mine = and_(owned(rows), is_of_model(rows.c.embedding_model, model))
     found = (rows.c.transaction_id, rows.c.transaction_date)
-    given: Any = bindparam("vector", type_=Text)
+    # in a query of its own, which runs once: a generic plan would else read the text anew for every row
+    kind = indexed_type(model) if by_index else Vector()
+    given = select(cast(bindparam("vector", type_=Text), kind)).scalar_subquery()
     if by_index:
-        distance = cosine_distance(as_indexed(rows.c.embedding, model), cast(given, indexed_type(model)))
+        distance = cosine_distance(as_indexed(rows.c.embedding, model), given)
         nearest_first = select(*found, distance.label("distance")).where(mine).order_by(distance)
     else:
-        # fenced: the planner would else take the index for a sorted list
-        candidates = select(*found, rows.c.embedding).where(mine).cte("mine").prefix_with("materialized", dialect="postgresql")
-        distance = cosine_distance(candidates.c.embedding, cast(given, Vector()))
-        nearest_first = select(candidates.c.transaction_id, candidates.c.transaction_date, distance.label("distance")).order_by(distance)
+        # fenced, or the planner would take the index for a sorted list; the distance alone, or vectors would be written to disk
+        distance = cosine_distance(rows.c.embedding, given)
+        compared = select(*found, distance.label("distance")).where(mine).cte("compared").prefix_with("materialized", dialect="postgresql")
+        nearest_first = select(*compared.c).order_by(compared.c.distance)
     return nearest_first.limit(bindparam("size", type_=Integer))
