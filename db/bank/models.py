@@ -172,7 +172,6 @@ class StatementImport(Base):
         UniqueConstraint("id", "user_id"),
         Index("ix_statement_imports_user_id_created_at", "user_id", text("created_at desc")),
         Index("ix_statement_imports_upload_id", "upload_id"),
-        Index("ix_statement_imports_connection_id", "connection_id"),
     )
 
     id: Mapped[UUID] = uuid_pk()

@@ -54,8 +54,8 @@ GRANTS = f"""
     grant select, delete on bank_schema.sync_history to {SYSTEM_ROLE};
 """
 
-# C40: nothing asks for everybody's connections by when they were heard from.
-UNUSED = "drop index bank_schema.ix_bank_connections_last_sync_at;"
+# C40: nothing asks for everybody's connections by when they were heard from, nor for the imports of one connection.
+UNUSED = "drop index bank_schema.ix_bank_connections_last_sync_at, bank_schema.ix_statement_imports_connection_id;"
 
 
 def upgrade() -> None:
@@ -67,5 +67,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     run("create index ix_bank_connections_last_sync_at on bank_schema.bank_connections (last_sync_at) where status = 'active';")
+    run("create index ix_statement_imports_connection_id on bank_schema.statement_imports (connection_id);")
     run("drop table bank_schema.sync_history;")
     run("alter table bank_schema.statement_imports drop constraint uq_statement_imports_id_user_id;")
