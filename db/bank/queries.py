@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
+    Integer,
     Numeric,
     Select,
     String,
@@ -21,6 +22,7 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    tuple_,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert as upsert
@@ -29,7 +31,7 @@ from db.bank.models import PER_USER_ITEMS, SHARED_ITEMS, bank_accounts, bank_con
 from db.base import INSTANT, jobs_table
 from db.engines import SystemSession, WriteSession
 from db.jobs import is_live
-from db.statements import Columns, as_arrays, compiled, given_rows, is_one_of, owned, read_columns
+from db.statements import Columns, as_arrays, compiled, given_rows, is_one_of, leaf, owned, read_columns
 
 QUEUED = "queued"
 RUNNING = "running"
@@ -78,6 +80,30 @@ def connections_by_user(columns: Columns, *, with_status: bool = False) -> Selec
 def imports_by_id(columns: Columns) -> Select[Any]:
     rows = statement_imports
     return select(*read_columns(rows, columns, rows.c.id)).where(owned(rows), is_one_of(rows.c.id))
+
+
+#: The order of a list of imports.
+IMPORTS_NEWEST = ("created_at", "id")
+
+
+@compiled
+def import_page(columns: Columns, *, with_status: bool, after: bool) -> Select[Any]:
+    """A page of the viewer's imports, the newest first: `size` of them, of `status`; with `after`, behind `after_<column>`."""
+    rows = statement_imports
+    place = [rows.c[name] for name in IMPORTS_NEWEST]
+    wanted = [owned(rows), is_one_of(rows.c.user_id), *_in_status(rows, given=with_status)]
+    if after:
+        wanted.append(tuple_(*place) < tuple_(*(bindparam(f"after_{each.name}", type_=each.type) for each in place)))
+    page = select(*read_columns(rows, columns, rows.c.user_id)).where(*wanted)
+    return page.order_by(*(each.desc() for each in place)).limit(bindparam("size", type_=Integer))
+
+
+@compiled
+def import_count(*, with_status: bool) -> Select[Any]:
+    """How many imports the viewer has: (key, count)."""
+    rows = statement_imports
+    wanted = [owned(rows), is_one_of(rows.c.user_id), *_in_status(rows, given=with_status)]
+    return select(leaf(rows.c.user_id).label("key"), func.count().label("count")).where(*wanted).group_by(rows.c.user_id)
 
 
 @compiled

@@ -7,10 +7,11 @@ from typing import Any
 import strawberry
 from strawberry.utils.str_converters import to_camel_case
 
+from db.bank import queries
 from db.bank import queries_syncs as syncs
 from domains.bank.errors import StatementOptionsInvalid
 from domains.bank.providers.file.options import FileOptions
-from resolvers.bank.types import BankAccountStatus, BankAccountType, BankConnectionStatus, BankSyncStatus
+from resolvers.bank.types import BankAccountStatus, BankAccountType, BankConnectionStatus, BankSyncStatus, StatementImportStatus
 from resolvers.errors import BadUserInput
 from resolvers.fields import CurrencyCode, Sort, choice, from_global_id
 
@@ -157,7 +158,20 @@ class BankConnectionFilter:
     status: BankConnectionStatus | None = strawberry.field(default=strawberry.UNSET, description="Only in this status.")
 
 
-def read_status(given: BankAccountFilter | BankConnectionFilter | None) -> dict[str, str]:
+@strawberry.input(description="Narrows a list of imports.")
+class StatementImportFilter:
+    status: StatementImportStatus | None = strawberry.field(default=strawberry.UNSET, description="Only in this status.")
+
+
+@strawberry.enum(description="The order of a list of imports. Ties are broken by id, so that no page repeats or skips one.")
+class StatementImportSort(enum.Enum):
+    CREATED_AT_DESC = choice("newest", "By `createdAt`, the newest first.")
+
+
+IMPORT_SORTS: dict[enum.Enum, Sort] = {StatementImportSort.CREATED_AT_DESC: Sort(queries.IMPORTS_NEWEST, descending=True)}
+
+
+def read_status(given: BankAccountFilter | BankConnectionFilter | StatementImportFilter | None) -> dict[str, str]:
     """The status that is wanted as statements take it; nothing for any."""
     return {"status": given.status.value} if given is not None and given.status else {}
 

@@ -45,6 +45,22 @@ async def import_by_id(read: Read, ids: Sequence[str], columns: Columns) -> Sequ
     return await read.rows(queries.imports_by_id(columns), keys=ids)
 
 
+@loader("bank.import_page_by_user", shape="page")
+async def import_page_by_user(read: Read, ids: Sequence[str], columns: Columns, page: Page) -> Sequence[Row]:
+    """Of the viewer, who is the only user there is to ask for."""
+    wanted: dict[str, Any] = read_status(page.filter)
+    statement = queries.import_page(columns, with_status=bool(wanted), after=page.after is not None)
+    if page.after is not None:
+        wanted |= {f"after_{name}": value for name, value in zip(queries.IMPORTS_NEWEST, page.after, strict=True)}
+    return await read.rows(statement, keys=ids, size=page.first + 1, **wanted)
+
+
+@loader("bank.import_count_by_user", shape="count")
+async def import_count_by_user(read: Read, ids: Sequence[str], page: Page) -> Sequence[Row]:
+    wanted = read_status(page.filter)
+    return await read.rows(queries.import_count(with_status=bool(wanted)), keys=ids, **wanted)
+
+
 @loader("bank.failure_by_import", key="id")
 async def failure_by_import(read: Read, ids: Sequence[str], columns: Columns) -> Sequence[Row]:
     """Why an import failed; nothing for one that did not."""

@@ -1,6 +1,13 @@
 """What bank adds to people, and the lists of what was fetched."""
 
-from resolvers.bank.inputs import SYNC_SORTS, BankAccountFilter, BankConnectionFilter, BankSyncFilter
+from resolvers.bank.inputs import (
+    IMPORT_SORTS,
+    SYNC_SORTS,
+    BankAccountFilter,
+    BankConnectionFilter,
+    BankSyncFilter,
+    StatementImportFilter,
+)
 from resolvers.fields import extends, links, page
 
 
@@ -19,6 +26,14 @@ class UserBanks:
         size=5,
         filter=BankConnectionFilter,
         description="Every connection, the oldest first.",
+    )
+    statement_imports = page(
+        "StatementImport",
+        loader="bank.import_page_by_user",
+        count="bank.import_count_by_user",
+        filter=StatementImportFilter,
+        sorts=IMPORT_SORTS,
+        description="Every statement that was to be taken in, the newest first.",
     )
     sync_history = page(
         "BankSync",

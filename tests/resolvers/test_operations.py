@@ -134,6 +134,16 @@ async def some_notifications(household: Household) -> dict[str, Any]:
     return {"input": {"ids": await tell(household.client.services, household.client.viewer, notice("1"), notice("2"))}}
 
 
+def a_request(asking: str, name: str) -> Callable[[Household], Awaitable[dict[str, Any]]]:
+    """An open one of one's own."""
+
+    async def variables(household: Household) -> dict[str, Any]:
+        made = await household.client.data(DOCUMENTS[f"audit/{asking}"], input={"idempotencyKey": str(uuid4())})
+        return {"input": {"id": made[f"{name}Create"][name]["id"]}}
+
+    return variables
+
+
 #: What each operation is run with.
 VARIABLES: dict[str, Callable[[Household], Awaitable[dict[str, Any]]]] = {
     "analytics/dismiss_insight": an_insight,
@@ -144,6 +154,12 @@ VARIABLES: dict[str, Callable[[Household], Awaitable[dict[str, Any]]]] = {
     "analytics/model_queries": by(filter=lambda _: {"type": "INSIGHT"}),
     "analytics/rate_insight": an_insight,
     "analytics/spending_patterns": by(first=lambda _: 1, filter=lambda _: {"categoryIds": [gid("Category", FOOD)]}),
+    "audit/audit_log": by(first=lambda _: 20, filter=lambda _: {"actions": ["BUDGET_CREATED"], "since": "2026-01-01T00:00:00Z"}),
+    "audit/cancel_deletion": a_request("request_deletion", "deletionRequest"),
+    "audit/cancel_export": a_request("request_export", "dataExportRequest"),
+    "audit/request_deletion": given(lambda _: {"idempotencyKey": "k", "reason": "Moving on."}),
+    "audit/request_export": given(lambda _: {"idempotencyKey": "k", "format": "CSV"}),
+    "audit/requests": nothing,
     "auth/sign_in": given(lambda it: {"email": it.email, "password": PASSWORD}),
     "auth/sign_out": nothing,
     "auth/sign_up": given(lambda _: {"email": f"{uuid4()}@example.com", "password": PASSWORD}),
@@ -159,6 +175,9 @@ VARIABLES: dict[str, Callable[[Household], Awaitable[dict[str, Any]]]] = {
     "budget/contribute_to_goal": given(lambda it: {"idempotencyKey": "k", "goalId": it.goal, "amount": "-5", "notes": "Oars"}),
     "budget/contributions": by(first=lambda _: 5, filter=lambda it: {"goalIds": [it.goal], "since": "2026-01-01"}),
     "budget/create_budget": given(lambda _: new_budget()),
+    "budget/create_goal": given(lambda _: {"idempotencyKey": "k", "name": "Boat", "targetAmount": "900", "targetDate": "2199-01-01"}),
+    "budget/delete_goal": given(lambda it: {"id": it.goal}),
+    "budget/update_goal": given(lambda it: {"id": it.goal, "targetAmount": "100", "status": "ACTIVE", "targetDate": None}),
     "budget/delete_budget": given(lambda it: {"id": it.budget}),
     "budget/follow_budgets": by(ids=lambda it: [it.budget]),
     "budget/delete_goal_contribution": a_contribution,
