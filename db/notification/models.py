@@ -71,7 +71,14 @@ class Notification(Base):
         Index("ix_notifications_user_id", "user_id", "created_at", "id"),
         Index("ix_notifications_type", "user_id", "type", "created_at", "id"),
         Index("ix_notifications_channel", "user_id", "channel", "created_at", "id"),
-        Index("ix_notifications_unread", "user_id", "created_at", "id", postgresql_where=text("read_at is null")),
+        Index(
+            "ix_notifications_unread",
+            "user_id",
+            "created_at",
+            "id",
+            postgresql_include=["channel", "status", "expires_at"],
+            postgresql_where=text("read_at is null"),
+        ),
         Index("ix_notifications_retry", "user_id", "next_retry_at", postgresql_where=text("status = 'failed'")),
         Index("ix_notifications_created_at", "created_at"),
     )

@@ -58,14 +58,16 @@ NOTIFICATIONS = """
 """
 
 # An event is answered once per type and channel, however often whoever answers it is killed; what answers none may repeat.
-# Lists are one user's, newest first. By instant alone: the daily counts and retention, which are nobody's.
+# Lists are one user's, newest first; the unread ones are counted for a badge without a look at the rows. By instant alone: the daily
+# counts and retention, which are nobody's.
 NOTIFICATION_INDEXES = """
     create unique index uq_notifications_answer on notification_schema.notifications (user_id, correlation_id, type, channel)
       where correlation_id is not null;
     create index ix_notifications_user_id on notification_schema.notifications (user_id, created_at, id);
     create index ix_notifications_type on notification_schema.notifications (user_id, type, created_at, id);
     create index ix_notifications_channel on notification_schema.notifications (user_id, channel, created_at, id);
-    create index ix_notifications_unread on notification_schema.notifications (user_id, created_at, id) where read_at is null;
+    create index ix_notifications_unread on notification_schema.notifications (user_id, created_at, id)
+      include (channel, status, expires_at) where read_at is null;
     create index ix_notifications_retry on notification_schema.notifications (user_id, next_retry_at) where status = 'failed';
     create index ix_notifications_created_at on notification_schema.notifications (created_at);
 """
