@@ -11,14 +11,17 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import delete, func, insert, text
+from sqlalchemy import delete, func, insert, text, update
 
 from app.embedded import Embedded
 from db import jobs
+from db.analytics.queries import merchants
 from db.base import applied_jobs_table
 from db.budget.models import budget_utilization
 from db.engines import Db, Dsns, Viewer
 from db.jobs import JobRef
+from db.transaction.models import own_transactions
+from domains.analytics.service.answers import Question, Said, keep_answer
 from domains.bank.providers.file.options import FileOptions
 from domains.budget.service.change_budgets import CreateBudget
 from domains.core.audit import Action
@@ -159,7 +162,45 @@ async def months(services: Services, viewer: Viewer) -> JobRef:
 #: Whose effect, empty tables, is there since the migrations.
 MADE_AHEAD = {"audit.ensure_months", "transaction.ensure_partitions"}
 
+
+async def three_who_agree(services: Services, viewer: Viewer) -> str:
+    """A merchant of which two others say what the viewer says too; only theirs are counted."""
+    shop = f"shop {uuid4()}"
+    for user_id in (uuid4(), uuid4(), viewer.user_id):
+        async with services.db.write("analytics", replace(viewer, user_id=user_id)) as session:
+            await merchants.replace_votes(session, [merchants.Vote(shop, FOOD, None)])
+        if user_id != viewer.user_id:
+            async with services.db.system("analytics") as system:
+                await merchants.count_votes(system, user_id)
+    return shop
+
+
+async def choice_to_count(services: Services, viewer: Viewer) -> JobRef:
+    shop = await three_who_agree(services, viewer)
+    today = services.clock.now().date()
+    await add_rows(services, viewer, [row(today, "12.50", merchant_name=shop), row(today, "7.25")])
+    async with services.db.write("transaction", viewer) as session:
+        mine = own_transactions.c.merchant_name == shop
+        await session.execute(update(own_transactions).where(mine).values(user_category=FOOD))
+    return await ask(services, "transaction", "analytics.vote", viewer)
+
+
+async def merchant_to_repair(services: Services, viewer: Viewer) -> JobRef:
+    await three_who_agree(services, viewer)
+    return await ask(services, "analytics", "analytics.repair_merchants")
+
+
+async def expired_answer(services: Services, viewer: Viewer) -> JobRef:
+    over = services.clock.now() - timedelta(hours=1)
+    async with services.db.write("analytics", viewer) as session:
+        assert await keep_answer(session, Question("insight", "model-1", "Why?"), Said({}, expires_at=over))
+    return await ask(services, "analytics", "analytics.purge_answers")
+
+
 SAMPLES: dict[str, Sample] = {
+    "analytics.purge_answers": expired_answer,
+    "analytics.repair_merchants": merchant_to_repair,
+    "analytics.vote": choice_to_count,
     "audit.ensure_months": months,
     "audit.record": entry_to_record,
     "bank.close_import": import_to_close,

@@ -35,8 +35,8 @@ from db.analytics.vectors import Vector, as_indexed, cosine_distance, indexed_ty
 from db.engines import WriteSession
 from db.statements import as_arrays, compiled, given_rows, is_one_of, owned
 
-#: How many candidates the index keeps while it looks; pgvector's default is 40.
-EF_SEARCH = 100
+#: How many candidates the index keeps while it looks; pgvector's default is 40. With 100 it misses 2 to 5 of 100, with 200 none to 1.
+EF_SEARCH = 200
 #: The version of pgvector whose index can look on.
 ITERATES_SINCE = "{0,8}"
 

@@ -29,6 +29,7 @@ from sqlalchemy import (
     true,
     update,
 )
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from db.analytics.models import AGREEING_AT_LEAST, merchant_categories, merchant_category_votes
@@ -153,14 +154,14 @@ def _agreed(condition: ColumnElement[bool] | None) -> CTE:
     named = by_category.c
     most = (
         select(named.merchant_name, named.category, named.user_count, named.of_all, named.last_seen_at)
-        .distinct(named.merchant_name)
+        .ext(distinct_on(named.merchant_name))
         .where(named.user_count >= AGREEING_AT_LEAST)
         .order_by(named.merchant_name, named.user_count.desc(), named.category)
         .cte("most")
     )
     finer = (
         select(votes.c.merchant_name, votes.c.category, votes.c.category_detailed)
-        .distinct(votes.c.merchant_name, votes.c.category)
+        .ext(distinct_on(votes.c.merchant_name, votes.c.category))
         .where(stands, votes.c.category_detailed.is_not(None))
         .group_by(votes.c.merchant_name, votes.c.category, votes.c.category_detailed)
         .having(func.count() >= AGREEING_AT_LEAST)

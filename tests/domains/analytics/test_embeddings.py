@@ -62,7 +62,7 @@ async def stored(db: Db, viewer: Viewer) -> list[tuple[Any, ...]]:
 def either(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whichever way a user's vectors are looked through."""
     if request.param == "by the index":
-        monkeypatch.setattr(service, "EXACT_UP_TO", 0)
+        monkeypatch.setattr(service, "NUMBERS_COMPARED_AT_MOST", 0)
 
 
 @pytest.mark.usefixtures("either")
@@ -110,7 +110,7 @@ async def test_the_index_finds_nearly_what_comparing_all_finds(db: Db, make_user
     asked = [somewhere(SMALL) for _ in range(20)]
 
     exact = [{each.transaction_id for each in await nearest(db, viewer, vector)} for vector in asked]
-    monkeypatch.setattr(service, "EXACT_UP_TO", 0)
+    monkeypatch.setattr(service, "NUMBERS_COMPARED_AT_MOST", 0)
     by_index = [{each.transaction_id for each in await nearest(db, viewer, vector)} for vector in asked]
 
     assert all(len(found) == 10 for found in (*exact, *by_index))
@@ -133,7 +133,7 @@ async def test_a_plan_by_the_index_uses_the_models_own(db: Db, make_user: MakeUs
 async def test_a_server_whose_index_cannot_look_on_compares_all(db: Db, make_user: MakeUser, monkeypatch: pytest.MonkeyPatch) -> None:
     viewer = await make_user()
     await store(db, viewer, embedded(direction(SMALL, 1.0)))
-    monkeypatch.setattr(service, "EXACT_UP_TO", 0)
+    monkeypatch.setattr(service, "NUMBERS_COMPARED_AT_MOST", 0)
     asked: list[bool] = []
     real = queries.nearest
 
