@@ -14,6 +14,7 @@ from sqlalchemy import (
     any_,
     bindparam,
     case,
+    cast,
     column,
     delete,
     func,
@@ -22,6 +23,7 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
+    true,
 )
 from sqlalchemy.dialects.postgresql import insert as upsert
 
@@ -104,15 +106,29 @@ def sums_by_window() -> Select[Any]:
         ~rows.c.is_duplicate,
     )
     signed = case((rows.c.direction == "debit", rows.c.amount), else_=-rows.c.amount)
-    return (
+    # Summed per window and category, by a look into the index each. Joined instead, windows of a month are taken for a third of all rows,
+    # and all of the user's rows are read (measured over 100,000 rows and ten budgets: 50 ms, not 3).
+    sums = (
         select(
-            window.c.n,
             rows.c.currency,
             func.coalesce(func.sum(signed).filter(rows.c.status == POSTED), 0).label("spent"),
             func.coalesce(func.sum(signed).filter(rows.c.status == PENDING), 0).label("pending"),
             func.count().label("transactions"),
             func.max(rows.c.transaction_date).label("last_date"),
         )
-        .select_from(window.join(known, covered).join(rows, inside))
-        .group_by(window.c.n, rows.c.currency)
+        .where(inside)
+        .group_by(rows.c.currency)
+        .lateral("sums")
+    )
+    return (
+        select(
+            window.c.n,
+            sums.c.currency,
+            func.sum(sums.c.spent).label("spent"),
+            func.sum(sums.c.pending).label("pending"),
+            cast(func.sum(sums.c.transactions), Integer).label("transactions"),
+            func.max(sums.c.last_date).label("last_date"),
+        )
+        .select_from(window.join(known, covered).join(sums, true()))
+        .group_by(window.c.n, sums.c.currency)
     )
