@@ -1,5 +1,6 @@
 """Statements about goals and what is put aside for them."""
 
+from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -40,6 +41,8 @@ class LockedGoal(NamedTuple):
     currency: str
     target_amount: Decimal
     opening_amount: Decimal
+    started_at: date
+    target_date: date | None
     status: str
 
 
@@ -47,6 +50,14 @@ class Contribution(NamedTuple):
     id: UUID
     goal_id: UUID
     amount: Decimal
+
+
+async def count_goals(session: WriteSession) -> int:
+    """The viewer's live goals, counted one writer at a time."""
+    key = f"goals:{session.viewer.user_id}"
+    await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(key, 0))))
+    live = (owned(savings_goals), savings_goals.c.deleted_at.is_(None))
+    return int((await session.run(select(func.count()).select_from(savings_goals).where(*live))).scalar_one())
 
 
 async def lock_goal(session: WriteSession, goal_id: UUID) -> LockedGoal | None:

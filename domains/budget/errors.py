@@ -61,3 +61,18 @@ class ContributionLimitReached(AppError):
 class GoalOverdrawn(AppError):
     code = "GOAL_OVERDRAWN"
     default_message = "No more can be taken out of a goal than is saved for it."
+
+
+class GoalLimitReached(AppError):
+    code = "GOAL_LIMIT_REACHED"
+    default_message = "This account has as many goals as it can have. Delete one first."
+
+
+class GoalDatesInvalid(AppError):
+    code = "GOAL_DATES_INVALID"
+    default_message = "A goal begins between 1970 and today, and its date is after it began and before 2200."
+
+
+class GoalStatusInvalid(AppError):
+    code = "GOAL_STATUS_INVALID"
+    default_message = "A goal is achieved by what is saved for it. Say ACTIVE, PAUSED or ABANDONED."

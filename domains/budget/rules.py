@@ -12,12 +12,21 @@ from functools import lru_cache
 from itertools import accumulate
 from typing import Final
 
-from domains.budget.errors import AmountInvalid, ContributionDateInvalid, GoalOverdrawn, LooksInvalid, NameInvalid, PeriodInvalid
+from domains.budget.errors import (
+    AmountInvalid,
+    ContributionDateInvalid,
+    GoalDatesInvalid,
+    GoalOverdrawn,
+    LooksInvalid,
+    NameInvalid,
+    PeriodInvalid,
+)
 from domains.core import currencies, money
 
 NAME_MAX: Final = 255
 NOTES_MAX: Final = 2_000
 ICON_MAX: Final = 50
+URL_MAX: Final = 2_000
 FIRST_DAY: Final = date(1970, 1, 1)
 LAST_DAY: Final = date(2199, 12, 31)
 #: The day on which what is over and wholly closed is looked at again.
@@ -26,6 +35,7 @@ NEVER: Final = date(9999, 12, 31)
 _DAYS: Final = {"weekly": 7, "biweekly": 14}
 _MONTHS: Final = {"monthly": 1, "quarterly": 3, "yearly": 12}
 PERIODS: Final = (*_DAYS, *_MONTHS)
+_URL: Final = re.compile(r"https://[!-~]+")
 _COLOR: Final = re.compile(r"#[0-9a-f]{6}")
 CONTRIBUTION_MESSAGE: Final = (
     "A contribution is not nothing, below 10^15 either way, and has no more digits after the point than the goal's currency."
@@ -230,6 +240,30 @@ def saved(*, opening: Decimal, contributed: Decimal, target: Decimal, status: st
     if status in ("active", "achieved"):
         status = "achieved" if current >= target else "active"
     return Saved(current, status)
+
+
+def check_target(amount: Decimal, currency: str) -> Decimal:
+    """Errors: AmountInvalid."""
+    if check_amount(amount, currency, "targetAmount") == 0:
+        raise AmountInvalid("A goal is of more than nothing.", field="targetAmount")
+    return amount
+
+
+def check_goal_dates(starts_on: date, ends_on: date | None, today: date) -> None:
+    """Errors: GoalDatesInvalid."""
+    if not FIRST_DAY <= starts_on <= today:
+        raise GoalDatesInvalid(field="startedAt")
+    if ends_on is not None and not starts_on < ends_on <= LAST_DAY:
+        raise GoalDatesInvalid(field="targetDate")
+
+
+def check_goal_looks(description: str | None, color: str | None, image_url: str | None) -> None:
+    """Errors: LooksInvalid."""
+    if description is not None and (len(description) > NOTES_MAX or "\x00" in description):
+        raise LooksInvalid("A description has at most 2,000 characters.", field="description")
+    check_looks(None, color, None)
+    if image_url is not None and (len(image_url) > URL_MAX or _URL.fullmatch(image_url) is None):
+        raise LooksInvalid("The address of a picture begins with https:// and has at most 2,000 characters.", field="imageUrl")
 
 
 def check_dates(starts_on: date, ends_on: date | None) -> None:

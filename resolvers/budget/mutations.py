@@ -6,6 +6,7 @@ import strawberry
 
 from db.errors import KeyReused
 from domains.budget import errors
+from domains.budget.service.change_goals import create_goal, delete_goal, update_goal
 from domains.budget.service.contribute_to_goals import create_contribution, delete_contribution
 from domains.core.clock import local_date
 from domains.core.errors import IdempotencyKeyReused
@@ -17,10 +18,15 @@ from resolvers.budget.inputs import (
     BudgetUpdateInput,
     GoalContributionCreateInput,
     GoalContributionDeleteInput,
+    GoalCreateInput,
+    GoalDeleteInput,
+    GoalUpdateInput,
     as_given,
     read_change,
     read_contribution,
     read_creation,
+    read_goal,
+    read_goal_change,
 )
 from resolvers.fields import Hidden, Info, Input, Payload, expose, extends, given_id, link, mutation, payload, to_global_id
 
@@ -48,6 +54,29 @@ class BudgetDeletePayload(Payload):
     """What is gone, or why nothing is."""
 
     deleted_budget_id: strawberry.ID | None = strawberry.field(default=None, description="The id of the budget that is gone.")
+
+
+@payload
+class GoalCreatePayload(Payload):
+    """The new goal, or why there is none."""
+
+    goal_id: Hidden[UUID | None] = None
+    goal = link("SavingsGoal", key="goal_id", description="The goal; null when it was refused.")
+
+
+@payload
+class GoalUpdatePayload(Payload):
+    """The goal as it is now, or why it stays as it was."""
+
+    goal_id: Hidden[UUID | None] = None
+    goal = link("SavingsGoal", key="goal_id", description="The goal; null when nothing was changed for an error.")
+
+
+@payload
+class GoalDeletePayload(Payload):
+    """What is gone, or why nothing is."""
+
+    deleted_goal_id: strawberry.ID | None = strawberry.field(default=None, description="The id of the goal that is gone.")
 
 
 @payload
@@ -99,6 +128,43 @@ class BudgetMutations:
         budget_id = given_id(input.id, "Budget")
         await flow.delete_budget(info.context.services, info.context.required_viewer, budget_id)
         return BudgetDeletePayload(deleted_budget_id=strawberry.ID(to_global_id("Budget", budget_id)))
+
+    @mutation
+    async def goal_create(self, info: Info, input: Input[GoalCreateInput]) -> GoalCreatePayload:
+        """Set a goal to save for.
+
+        Errors: NameInvalid, AmountInvalid, GoalDatesInvalid, LooksInvalid, GoalLimitReached, IdempotencyKeyInvalid, IdempotencyKeyReused.
+        """
+        services, viewer = info.context.services, info.context.required_viewer
+        key = check_idempotency_key(input.idempotency_key)
+        now = services.clock.now()
+        today = local_date(now, viewer.timezone)
+        command = read_goal(input, viewer, today)
+        try:
+            async with services.db.write("budget", viewer) as session:
+                goal_id = await create_goal(session, command, key, today, now, asked=as_given(input))
+        except KeyReused as error:
+            raise IdempotencyKeyReused(field="idempotencyKey") from error
+        return GoalCreatePayload(goal_id=goal_id)
+
+    @mutation
+    async def goal_update(self, info: Info, input: Input[GoalUpdateInput]) -> GoalUpdatePayload:
+        """Change a goal. What is saved for it decides whether it is achieved.
+
+        Errors: GoalNotFound, NameInvalid, AmountInvalid, GoalDatesInvalid, GoalStatusInvalid, LooksInvalid.
+        """
+        services, command = info.context.services, read_goal_change(input)
+        async with services.db.write("budget", info.context.required_viewer) as session:
+            goal_id = await update_goal(session, command, services.clock.now())
+        return GoalUpdatePayload(goal_id=goal_id)
+
+    @mutation
+    async def goal_delete(self, info: Info, input: Input[GoalDeleteInput]) -> GoalDeletePayload:
+        """Delete a goal, and with it what was put aside for it. Errors: GoalNotFound, also for one that is deleted already."""
+        services, goal_id = info.context.services, given_id(input.id, "SavingsGoal")
+        async with services.db.write("budget", info.context.required_viewer) as session:
+            await delete_goal(session, goal_id, services.clock.now())
+        return GoalDeletePayload(deleted_goal_id=strawberry.ID(to_global_id("SavingsGoal", goal_id)))
 
     @mutation
     async def goal_contribution_create(self, info: Info, input: Input[GoalContributionCreateInput]) -> GoalContributionCreatePayload:

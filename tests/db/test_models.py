@@ -48,6 +48,30 @@ def _sync(**values: Any) -> dict[str, Any]:
     return {"user_id": uuid4(), "sync_type": "manual"} | values
 
 
+def _goal(**values: Any) -> dict[str, Any]:
+    return sample_rows(uuid4())["budget_schema.savings_goals"] | values
+
+
+def _goal_contribution(**values: Any) -> dict[str, Any]:
+    return sample_rows(uuid4())["budget_schema.goal_contributions"] | values
+
+
+def _budget_history(**values: Any) -> dict[str, Any]:
+    return sample_rows(uuid4())["budget_schema.budget_history"] | values
+
+
+def _own_category(user_id: UUID, **values: Any) -> dict[str, Any]:
+    return sample_rows(user_id)["transaction_schema.user_categories"] | values
+
+
+def _override(user_id: UUID, **values: Any) -> dict[str, Any]:
+    return {"user_id": user_id, "category_id": "FOOD_AND_DRINK", "display_name": "Eating", **values}
+
+
+def _pattern(user_id: UUID, **values: Any) -> dict[str, Any]:
+    return sample_rows(user_id)["transaction_schema.recurring_patterns"] | values
+
+
 @pytest.mark.parametrize(
     ("table", "row_of", "changes"),
     [
@@ -84,12 +108,32 @@ def _sync(**values: Any) -> dict[str, Any]:
         ("transaction_schema.transactions", transaction, {"status": "booked"}),
         ("transaction_schema.transactions", transaction, {"category_confidence": Decimal("1.01")}),
         ("transaction_schema.transactions", transaction, {"currency": "EURO"[:3].lower()}),
+        ("transaction_schema.user_categories", _own_category, {"type": None}),
+        ("transaction_schema.user_categories", _own_category, {"type": "gift"}),
+        ("transaction_schema.user_categories", _own_category, {"category_id": "FOOD_AND_DRINK"}),
+        ("transaction_schema.user_categories", _own_category, {"display_name": None}),
+        ("transaction_schema.user_categories", _own_category, {"color": "#ABCDEF"}),
+        ("transaction_schema.user_categories", _override, {"type": "expense"}),
+        ("transaction_schema.user_categories", _override, {"parent_id": "TRAVEL"}),
+        ("transaction_schema.user_categories", _override, {"sort_order": 1}),
+        ("transaction_schema.recurring_patterns", _pattern, {"frequency": "daily"}),
+        ("transaction_schema.recurring_patterns", _pattern, {"amount_min": Decimal(26)}),
+        ("transaction_schema.recurring_patterns", _pattern, {"amount_min": Decimal(-1)}),
+        ("transaction_schema.recurring_patterns", _pattern, {"currency": "eur"}),
+        ("transaction_schema.recurring_patterns", _pattern, {"confidence": Decimal(2)}),
         ("budget_schema.budgets", budget, {"amount": Decimal(-1)}),
         ("budget_schema.budgets", budget, {"period": "daily"}),
         ("budget_schema.budgets", budget, {"rollover_mode": "CAPPED"}),
         ("budget_schema.budgets", budget, {"rollover_mode": "CAPPED", "rollover_cap": Decimal(-1)}),
         ("budget_schema.budgets", budget, {"status": "deleted"}),
         ("budget_schema.budgets", budget, {"end_date": MONTH - timedelta(days=1)}),
+        ("budget_schema.savings_goals", _goal, {"opening_amount": Decimal(-1)}),
+        ("budget_schema.savings_goals", _goal, {"current_amount": Decimal(-1)}),
+        ("budget_schema.goal_contributions", _goal_contribution, {"amount": Decimal(0)}),
+        ("budget_schema.goal_contributions", _goal_contribution, {"currency": "usd"}),
+        ("budget_schema.budget_history", _budget_history, {"budget_amount": Decimal(-1)}),
+        ("budget_schema.budget_history", _budget_history, {"period_end": date(2020, 1, 1)}),
+        ("budget_schema.budget_history", _budget_history, {"transaction_count": -1}),
     ],
 )
 async def test_words_and_amounts_outside_their_sets_are_refused(row: Any, table: str, row_of: Any, changes: dict[str, Any]) -> None:
@@ -120,6 +164,17 @@ async def test_what_has_a_default_cannot_be_null(row: Any, table: str, row_of: A
 
     with pytest.raises(asyncpg.NotNullViolationError):
         await insert(row, table, row_of(**user) | {column: None})
+
+
+async def test_a_user_has_one_look_per_category_and_one_pattern_per_group(row: Any) -> None:
+    user = uuid4()
+    for table, first in (("user_categories", _override(user)), ("recurring_patterns", _pattern(user))):
+        await insert(row, f"transaction_schema.{table}", first)
+        of_another = {**first, "id": uuid4(), "user_id": uuid4()}
+        await insert(row, f"transaction_schema.{table}", of_another)
+
+    with pytest.raises(asyncpg.UniqueViolationError):
+        await insert(row, "transaction_schema.recurring_patterns", _pattern(user))
 
 
 async def test_an_address_is_one_users_until_they_are_deleted(row: Any) -> None:

@@ -133,6 +133,11 @@ async def followed(client: Client, document: str, *, for_s: float = QUIET_S, **v
     return {"said": said}
 
 
+async def requested(client: Client, kind: str) -> Any:
+    [made] = (await client.data(DOCUMENTS[f"audit/request_{kind}"], input={"idempotencyKey": str(uuid4())})).values()
+    return made.get("dataExportRequest") or made["deletionRequest"]
+
+
 async def create_with(client: Client, category: str) -> Answer:
     return {"said": await create(client, category=category)}
 
@@ -169,8 +174,12 @@ CASES: dict[str, Case] = {
     "Budget.history(filter.budgetIds)": narrowed("{ me { budgets { history", "BudgetHistoryFilter", "budgetIds"),
     "User.goalContributions(filter.goalIds)": narrowed("{ me { goalContributions", "GoalContributionFilter", "goalIds"),
     "SavingsGoal.contributions(filter.goalIds)": narrowed("{ me { goals { contributions", "GoalContributionFilter", "goalIds"),
+    "Mutation.goalUpdate(input.id)": change("budget/update_goal", id=None, name="Mine"),
+    "Mutation.goalDelete(input.id)": change("budget/delete_goal", id=None),
     "Mutation.goalContributionCreate(input.goalId)": change("budget/contribute_to_goal", goalId=None, idempotencyKey="k", amount="1"),
     "Mutation.goalContributionDelete(input.id)": change("budget/delete_goal_contribution", id=None),
+    "Mutation.dataExportRequestCancel(input.id)": change("audit/cancel_export", id=None),
+    "Mutation.deletionRequestCancel(input.id)": change("audit/cancel_deletion", id=None),
     "Mutation.statementImport(input.uploadId)": change("bank/import_statement", uploadId=None, idempotencyKey="k"),
     "User.monthlySummaries(filter.categoryIds)": lambda client, given: client.ask(SUMMARIES, filter={"categoryIds": [given]}),
     "RecurringPattern.transactions(filter.accountIds)": lambda client, given: client.ask(SERIES, filter={"accountIds": [given]}),
@@ -258,6 +267,8 @@ async def two(request: pytest.FixtureRequest, api: Gateway, services: Services, 
         "NotificationRule": (await create_rule(a))["notificationRule"]["id"],
         "BankSync": sync,
         "OAuthConnection": gid("OAuthConnection", link),
+        "DataExportRequest": (await requested(a, "export"))["id"],
+        "DeletionRequest": (await requested(a, "deletion"))["id"],
         "Upload": await uploaded(a),
     }
     found = Two(a, b, ids, me["transactions"]["pageInfo"]["endCursor"], key)
