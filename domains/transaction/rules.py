@@ -5,7 +5,6 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from domains.core.ids import parse_id
 from domains.transaction.categorisation import Categorised, MerchantCategory, categorise, primary_of
 from domains.transaction.errors import CategoryLooksInvalid, CategoryNameInvalid, CategoryNameTaken, NotesTooLong, TagInvalid
 from domains.transaction.merchants import clean_merchant, normalise_merchant
@@ -21,7 +20,6 @@ __all__ = [
     "check_tags",
     "clean_merchant",
     "is_category_id",
-    "is_own_category_id",
     "normalise_merchant",
     "primary_of",
 ]
@@ -73,11 +71,6 @@ def check_notes(notes: str | None) -> str | None:
 def is_category_id(text: str) -> bool:
     """Whether this has the shape of a default category's id; whether there is such a category, the table knows."""
     return len(text) <= _CATEGORY_ID_AT_MOST and _CATEGORY_ID.fullmatch(text) is not None
-
-
-def is_own_category_id(text: str) -> bool:
-    """Whether this has the shape of the id of a user's own category, which means nothing to anybody else."""
-    return parse_id(text) is not None
 
 
 def check_category_name(name: str) -> str:

@@ -1,11 +1,20 @@
 """What a user may write on a transaction."""
 
+from uuid import UUID
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domains.transaction.errors import NotesTooLong, TagInvalid
-from domains.transaction.rules import check_notes, check_tags, is_category_id
+from db.transaction.reference.categories import CATEGORIES
+from domains.transaction.errors import CategoryNameInvalid, CategoryNameTaken, NotesTooLong, TagInvalid
+from domains.transaction.rules import (
+    check_category_name,
+    check_name_is_free,
+    check_notes,
+    check_tags,
+    is_category_id,
+)
 
 
 def test_tags_are_trimmed_and_kept_once_in_their_order() -> None:
@@ -61,3 +70,30 @@ def test_the_shape_of_category_ids() -> None:
     assert is_category_id("FOOD_AND_DRINK_GROCERIES")
     assert is_category_id("INCOME")
     assert not any(is_category_id(text) for text in ("", "food", "FOOD__DRINK", "FOOD_", "_FOOD", "FOOD DRINK", "ÄPFEL", "A" * 101, "A\n"))
+
+
+@given(st.text(max_size=120))
+def test_a_checked_name_of_a_category_passes_again_unchanged(name: str) -> None:
+    try:
+        checked = check_category_name(name)
+    except CategoryNameInvalid:
+        return
+
+    assert check_category_name(checked) == checked
+    assert 1 <= len(checked) <= 100
+
+
+@pytest.mark.parametrize("beside", ["Straße", "STRASSE", "strasse"])
+def test_letter_case_makes_no_other_name(beside: str) -> None:
+    with pytest.raises(CategoryNameTaken):
+        check_name_is_free("Strasse", ["Other", beside])
+    check_name_is_free("Strasse 2", ["Other", beside])
+
+
+@given(st.uuids())
+def test_no_id_of_an_own_category_has_the_shape_of_a_default_ones(own: UUID) -> None:
+    assert not is_category_id(str(own))
+
+
+def test_every_default_category_has_the_shape_of_one() -> None:
+    assert [each.id for each in CATEGORIES if not is_category_id(each.id)] == []
