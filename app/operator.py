@@ -7,7 +7,7 @@ from typing import Any, Final
 from app.errors import OperatorError
 from app.settings import Settings
 from app.wiring import open_services
-from db.engines import Viewer
+from db.engines import Origin, Viewer
 from db.errors import LeaseLost
 from db.user.queries import ACTIVE, find_account
 from domains.auth.errors import SignInFailed
@@ -20,6 +20,8 @@ from domains.flows.sign_in import open_session_for
 from domains.user.rules import find_email
 
 AS_IT_SAYS: Final = FileOptions()
+#: Where what an operator does for a user comes from, as the user's audit trail says it.
+OPERATOR: Final = Origin("cli")
 
 
 async def make_demo(settings: Settings) -> None:
@@ -34,7 +36,7 @@ async def open_session(settings: Settings, email: str) -> str:
     """A bearer token for the user. Errors: OperatorError."""
     async with open_services(settings) as services:
         try:
-            return (await open_session_for(services, email)).access_token
+            return (await open_session_for(services, email, OPERATOR)).access_token
         except SignInFailed as error:
             raise OperatorError(error.message) from error
 
@@ -90,4 +92,4 @@ async def _find_viewer(services: Services, email: str) -> Viewer:
         account = await find_account(session, normalized) if normalized else None
     if account is None or account.status != ACTIVE:
         raise OperatorError("No active account has this address.")
-    return Viewer(account.id, account.timezone, account.currency, account.locale)
+    return Viewer(account.id, account.timezone, account.currency, account.locale, OPERATOR)

@@ -1,9 +1,10 @@
 """Every statement of the user domain."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, DefaultClause, Select, bindparam, delete, func, select, update
+from sqlalchemy import ColumnElement, DefaultClause, LargeBinary, Select, String, bindparam, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from db.engines import SystemSession, WriteSession
@@ -94,6 +95,13 @@ async def add_wrapped_key(session: WriteSession, wrapped: bytes, key_id: str) ->
     return bytes(found.scalar_one())
 
 
+async def add_first_key(session: SystemSession, user_id: UUID, wrapped: bytes, key_id: str) -> None:
+    """Store the data key of whoever was made in this transaction; of nobody, if nobody was."""
+    made = select(users.c.id, bindparam("wrapped", type_=LargeBinary), bindparam("key_id", type_=String)).where(users.c.id == user_id)
+    statement = insert(user_keys).from_select(["user_id", "wrapped_key", "key_id"], made)
+    await session.run(statement, wrapped=wrapped, key_id=key_id)
+
+
 async def find_account(session: SystemSession, email_normalized: str) -> Account | None:
     """Who signs in with this address, unless they are deleted."""
     found = await session.run(
@@ -156,3 +164,10 @@ async def lock_ways_in(session: WriteSession) -> WaysIn:
 async def delete_oauth_connection(session: WriteSession, connection_id: UUID) -> None:
     rows = oauth_connections
     await session.run(delete(rows).where(owned(rows), rows.c.id == bindparam("gone")), gone=connection_id)
+
+
+async def emails_of(session: SystemSession, user_ids: Sequence[UUID]) -> dict[UUID, str]:
+    """The addresses of these users, those who are deleted left out."""
+    of_these = select(users.c.id, users.c.email).where(is_one_of(users.c.id, "ids"), users.c.deleted_at.is_(None))
+    found = await session.run(of_these, ids=list(user_ids))
+    return {row.id: row.email for row in found}

@@ -53,7 +53,7 @@ class AuthMutations:
             currency=input.currency,
             locale=input.locale,
         )
-        await flow.sign_up(info.context.services, command)
+        await flow.sign_up(info.context.services, command, info.context.origin)
         return SignUpPayload(accepted=True)
 
     @mutation
@@ -63,7 +63,7 @@ class AuthMutations:
         Errors: SignInFailed, one answer for every reason; SignInThrottled after many attempts.
         """
         address = _ip_address(info.context.address)
-        opened = await flow.sign_in(info.context.services, input.email, input.password, address)
+        opened = await flow.sign_in(info.context.services, input.email, input.password, address, info.context.origin)
         return SignInPayload(session=Session(access_token=opened.access_token, expires_at=opened.expires_at))
 
     @mutation
@@ -72,7 +72,7 @@ class AuthMutations:
         token = info.context.token
         if token is None:
             raise Unauthenticated
-        return SignOutPayload(signed_out=await flow.sign_out(info.context.services, token))
+        return SignOutPayload(signed_out=await flow.sign_out(info.context.services, info.context.required_viewer, token))
 
 
 def _ip_address(address: str | None) -> str | None:

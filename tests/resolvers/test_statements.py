@@ -105,6 +105,7 @@ QUERIES: dict[str, tuple[str, int]] = {
     ),
     "months": ("{ me { monthlySummaries(first: 100) { nodes { month category { displayName } } totalCount } } }", 3),
     "own categories": ("{ me { categories(first: 100) { nodes { displayName parent { icon } children { id } } totalCount } } }", 4),
+    "audit log": ("{ me { auditLog { nodes { sequence action service } totalCount } } }", 2),
     "requests": (
         "{ me { dataExportRequests { nodes { status } totalCount } deletionRequests { nodes { reason } totalCount } } }",
         4,
