@@ -105,9 +105,9 @@ QUERIES = """
 """
 
 # What answers everybody is read and counted by everybody who is signed in, and written by the system: one user's answer must not be
-# put before another.
+# put before another. A CASE, since the planner would take an OR for two more index conditions, and leave the order of a user's list.
 MINE = f"user_id = {VIEWER_SQL}"
-MINE_OR_SHARED = f"{MINE} or (user_id is null and {VIEWER_SQL} is not null)"
+MINE_OR_SHARED = f"case when user_id is null then {VIEWER_SQL} is not null else {MINE} end"
 SHARING = f"""
     alter table analytics_schema.llm_query_cache enable row level security;
     alter table analytics_schema.llm_query_cache force row level security;
