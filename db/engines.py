@@ -112,6 +112,8 @@ class SystemSession(AsyncSession):
 
     domain: str
     viewer: Viewer | None = None
+    #: Whether an idempotency key showed that the call was answered before: then nothing happens in this transaction.
+    is_replay = False
 
     def __init__(self, *args: Any, domain: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -57,6 +57,7 @@ async def replay(session: "WriteSession", mutation: str, key: str, fingerprint: 
         raise KeyReused(mutation)
     if answer is None:
         raise RuntimeError(f"{mutation} committed its idempotency key without an answer")
+    session.is_replay = True
     return dict(answer)
 
 

@@ -6,6 +6,7 @@ An entry without a user has no key, and nothing personal: its metadata is JSON a
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
+from uuid import UUID
 
 import orjson
 
@@ -38,7 +39,9 @@ def open_values(key: UserKey, column: str, stored: bytes) -> dict[str, Any]:
 
 
 def _exact(value: object) -> str:
-    """Amounts are text, as everywhere in JSON of ours."""
+    """Amounts are text, as everywhere in JSON of ours. The driver's ids are a class of its own."""
     if isinstance(value, Decimal):
         return f"{value:f}"
+    if isinstance(value, UUID):
+        return str(value)
     raise TypeError(f"{type(value).__name__} is not kept in the audit trail")

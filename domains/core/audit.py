@@ -26,6 +26,21 @@ class Action(StrEnum):
     BUDGET_CREATED = "BUDGET_CREATED"
     BUDGET_UPDATED = "BUDGET_UPDATED"
     BUDGET_DELETED = "BUDGET_DELETED"
+    GOAL_CREATED = "GOAL_CREATED"
+    GOAL_UPDATED = "GOAL_UPDATED"
+    GOAL_DELETED = "GOAL_DELETED"
+    GOAL_CONTRIBUTION_CREATED = "GOAL_CONTRIBUTION_CREATED"
+    GOAL_CONTRIBUTION_DELETED = "GOAL_CONTRIBUTION_DELETED"
+    CATEGORY_CREATED = "CATEGORY_CREATED"
+    CATEGORY_UPDATED = "CATEGORY_UPDATED"
+    CATEGORY_DELETED = "CATEGORY_DELETED"
+    INSIGHT_DISMISSED = "INSIGHT_DISMISSED"
+    INSIGHT_RATED = "INSIGHT_RATED"
+    NOTIFICATION_RULE_CREATED = "NOTIFICATION_RULE_CREATED"
+    NOTIFICATION_RULE_UPDATED = "NOTIFICATION_RULE_UPDATED"
+    NOTIFICATION_RULE_DELETED = "NOTIFICATION_RULE_DELETED"
+    PREFERENCES_UPDATED = "PREFERENCES_UPDATED"
+    OAUTH_CONNECTION_REMOVED = "OAUTH_CONNECTION_REMOVED"
     DATA_EXPORT_REQUESTED = "DATA_EXPORT_REQUESTED"
     DATA_EXPORT_CANCELLED = "DATA_EXPORT_CANCELLED"
     DELETION_REQUESTED = "DELETION_REQUESTED"
@@ -53,6 +68,7 @@ class Trail(Protocol):
 
         resource_type, resource_id: a type of the API and the plain id of one.
         old, new: what changed, before and after, by the names of columns; JSON, and Decimal, UUID, date or datetime in it.
-        Effects:  one job; the worker writes the entry. Nothing that is personal is readable in it.
+        Effects:  one job; the worker writes the entry. Nothing that is personal is readable in it. A call that only repeats the
+                  answer to an earlier one leaves nothing.
         """
         ...

@@ -7,8 +7,9 @@ The entry has the job's id, and the instant of the change: when the row was writ
 """
 
 from base64 import b64decode, b64encode
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final, Protocol
 from uuid import UUID
@@ -18,6 +19,7 @@ from db.engines import Origin, SystemSession, Viewer, WriteSession
 from domains.audit.sealing import SEALED, seal_text, seal_values
 from domains.audit.service.append_entry import NewEntry, append_entry
 from domains.core.audit import RECORD, Action, Trail
+from domains.core.changes import UNSET
 from domains.core.cipher import NewKey, UserKey
 from domains.core.ids import new_id
 from domains.flows.services import Services
@@ -56,6 +58,14 @@ async def open_trail(services: Services, viewer: Viewer, *, correlation_id: UUID
     return _Trail(viewer.user_id, key, viewer.origin or UNASKED, correlation_id)
 
 
+@asynccontextmanager
+async def noted_write(services: Services, domain: str, viewer: Viewer) -> AsyncIterator[tuple[WriteSession, Trail]]:
+    """One transaction on the viewer's behalf, and their trail to leave entries with it. Errors: those of `Db.write`."""
+    trail = await open_trail(services, viewer)
+    async with services.db.write(domain, viewer) as session:
+        yield session, trail
+
+
 def open_first_trail(user_id: UUID, made: NewKey, origin: Origin | None) -> Trail:
     """The trail of somebody who is made in the same transaction, and their key with them."""
     return _Trail(user_id, made.key, origin or UNASKED)
@@ -84,6 +94,8 @@ class _Trail:
         new: Mapping[str, Any] | None = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> None:
+        if session.is_replay:
+            return
         plain = {
             "service_name": self.origin.service,
             "resource_type": resource_type,
@@ -119,6 +131,17 @@ async def record_entry(services: Services, job: EntryJob) -> None:
     if not is_ours:
         async with _session(services, job, job.domain) as session:
             await job.finish(session)
+
+
+def said(command: Any, *but: str) -> dict[str, Any]:
+    """What a command says, by name: what is None or left out of it is left out."""
+    return {name: value for name, value in asdict(command).items() if name not in but and value is not None and value is not UNSET}
+
+
+def said_of(command: Any, *but: str) -> dict[str, list[str]]:
+    """Of what a command says anything, as the details of a change whose values are not told."""
+    names = (name for name, value in asdict(command).items() if name not in but and value is not UNSET)
+    return {"changed": sorted(names)}
 
 
 def _session(services: Services, job: EntryJob, domain: str) -> Any:

@@ -3,25 +3,35 @@
 from db.budget import queries as budgets
 from db.engines import Viewer
 from db.errors import KeyReused
+from domains.core.audit import Action
 from domains.core.errors import IdempotencyKeyReused
+from domains.flows.audit_trail import noted_write, said, said_of
 from domains.flows.refold_budgets import refold_held
 from domains.flows.services import Services
 from domains.transaction.service import change_categories as service
+
+#: What entries of the audit trail are about, as the API calls it.
+CATEGORY = "Category"
 
 
 async def create_category(services: Services, viewer: Viewer, command: service.CreateCategory, idempotency_key: str) -> str:
     """A new category of the viewer's own; answers its id. Errors: those of the use case; IdempotencyKeyReused."""
     try:
-        async with services.db.write("transaction", viewer) as session:
-            return await service.create_category(session, command, idempotency_key)
+        async with noted_write(services, "transaction", viewer) as (session, trail):
+            category_id = await service.create_category(session, command, idempotency_key)
+            new = said(command)
+            await trail.note(session, Action.CATEGORY_CREATED, resource_type=CATEGORY, resource_id=category_id, new=new)
+            return category_id
     except KeyReused as error:
         raise IdempotencyKeyReused(field="idempotencyKey") from error
 
 
 async def update_category(services: Services, viewer: Viewer, command: service.UpdateCategory) -> None:
     """Errors: those of the use case."""
-    async with services.db.write("transaction", viewer) as session:
+    async with noted_write(services, "transaction", viewer) as (session, trail):
         changed = await service.update_category(session, command)
+        about, told = command.category_id, said_of(command, "category_id")
+        await trail.note(session, Action.CATEGORY_UPDATED, resource_type=CATEGORY, resource_id=about, metadata=told)
     if changed.moves_sums:
         await refold_held(services, viewer, changed.refold)
 
@@ -33,8 +43,10 @@ async def delete_category(services: Services, viewer: Viewer, command: service.D
     Errors: those of the use case.
     """
     kept_by = await _budget_for(services, viewer, command.category_id)
-    async with services.db.write("transaction", viewer) as session:
+    async with noted_write(services, "transaction", viewer) as (session, trail):
         changed = await service.delete_category(session, command, kept_by)
+        about, told = command.category_id, said(command, "category_id")
+        await trail.note(session, Action.CATEGORY_DELETED, resource_type=CATEGORY, resource_id=about, metadata=told)
     await refold_held(services, viewer, changed.refold)
 
 

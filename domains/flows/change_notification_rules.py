@@ -7,20 +7,28 @@ from db.engines import Viewer
 from db.errors import KeyReused
 from db.transaction.queries.categories import categories_by_id
 from domains.budget.errors import BudgetNotFound
+from domains.core.audit import Action
 from domains.core.changes import UNSET
 from domains.core.errors import IdempotencyKeyReused
+from domains.flows.audit_trail import noted_write, said, said_of
 from domains.flows.services import Services
-from domains.notification.rules import LISTED_MAX, Conditions
+from domains.notification.rules import LISTED_MAX, Conditions, as_json
 from domains.notification.service import change_rules as service
 from domains.transaction.errors import CategoryNotFound
+
+#: What entries of the audit trail are about, as the API calls it.
+RULE = "NotificationRule"
 
 
 async def create_rule(services: Services, viewer: Viewer, command: service.CreateRule, idempotency_key: str) -> UUID:
     """A new rule. Errors: CategoryNotFound, BudgetNotFound and those of the use case."""
     await _check_named(services, viewer, command.conditions)
     try:
-        async with services.db.write("notification", viewer) as session:
-            return await service.create_rule(session, command, idempotency_key)
+        async with noted_write(services, "notification", viewer) as (session, trail):
+            rule_id = await service.create_rule(session, command, idempotency_key)
+            new = {**said(command, "conditions"), "conditions": as_json(command.conditions)}
+            await trail.note(session, Action.NOTIFICATION_RULE_CREATED, resource_type=RULE, resource_id=rule_id, new=new)
+            return rule_id
     except KeyReused as error:
         raise IdempotencyKeyReused(field="idempotencyKey") from error
 
@@ -29,8 +37,18 @@ async def update_rule(services: Services, viewer: Viewer, command: service.Updat
     """Errors: CategoryNotFound, BudgetNotFound and those of the use case."""
     if command.conditions is not UNSET:
         await _check_named(services, viewer, command.conditions)
-    async with services.db.write("notification", viewer) as session:
+    async with noted_write(services, "notification", viewer) as (session, trail):
         await service.update_rule(session, command)
+        about = command.rule_id
+        told = said_of(command, "rule_id")
+        await trail.note(session, Action.NOTIFICATION_RULE_UPDATED, resource_type=RULE, resource_id=about, metadata=told)
+
+
+async def delete_rule(services: Services, viewer: Viewer, rule_id: UUID) -> None:
+    """Errors: those of the use case."""
+    async with noted_write(services, "notification", viewer) as (session, trail):
+        await service.delete_rule(session, rule_id)
+        await trail.note(session, Action.NOTIFICATION_RULE_DELETED, resource_type=RULE, resource_id=rule_id)
 
 
 async def _check_named(services: Services, viewer: Viewer, conditions: Conditions) -> None:

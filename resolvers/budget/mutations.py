@@ -8,10 +8,12 @@ from db.errors import KeyReused
 from domains.budget import errors
 from domains.budget.service.change_goals import create_goal, delete_goal, update_goal
 from domains.budget.service.contribute_to_goals import create_contribution, delete_contribution
+from domains.core.audit import Action
 from domains.core.clock import local_date
 from domains.core.errors import IdempotencyKeyReused
 from domains.core.idempotency import check_idempotency_key
 from domains.flows import change_budgets as flow
+from domains.flows.audit_trail import noted_write, said, said_of
 from resolvers.budget.inputs import (
     BudgetCreateInput,
     BudgetDeleteInput,
@@ -31,6 +33,9 @@ from resolvers.budget.inputs import (
 from resolvers.fields import Hidden, Info, Input, Payload, expose, extends, given_id, link, mutation, payload, to_global_id
 
 expose(errors)
+
+#: What entries of the audit trail are about, as the API calls it.
+GOAL, CONTRIBUTION = "SavingsGoal", "GoalContribution"
 
 
 @payload
@@ -141,8 +146,9 @@ class BudgetMutations:
         today = local_date(now, viewer.timezone)
         command = read_goal(input, viewer, today)
         try:
-            async with services.db.write("budget", viewer) as session:
+            async with noted_write(services, "budget", viewer) as (session, trail):
                 goal_id = await create_goal(session, command, key, today, now, asked=as_given(input))
+                await trail.note(session, Action.GOAL_CREATED, resource_type=GOAL, resource_id=goal_id, new=said(command))
         except KeyReused as error:
             raise IdempotencyKeyReused(field="idempotencyKey") from error
         return GoalCreatePayload(goal_id=goal_id)
@@ -154,16 +160,19 @@ class BudgetMutations:
         Errors: GoalNotFound, NameInvalid, AmountInvalid, GoalDatesInvalid, GoalStatusInvalid, LooksInvalid.
         """
         services, command = info.context.services, read_goal_change(input)
-        async with services.db.write("budget", info.context.required_viewer) as session:
+        async with noted_write(services, "budget", info.context.required_viewer) as (session, trail):
             goal_id = await update_goal(session, command, services.clock.now())
+            told = said_of(command, "goal_id")
+            await trail.note(session, Action.GOAL_UPDATED, resource_type=GOAL, resource_id=goal_id, metadata=told)
         return GoalUpdatePayload(goal_id=goal_id)
 
     @mutation
     async def goal_delete(self, info: Info, input: Input[GoalDeleteInput]) -> GoalDeletePayload:
         """Delete a goal, and with it what was put aside for it. Errors: GoalNotFound, also for one that is deleted already."""
         services, goal_id = info.context.services, given_id(input.id, "SavingsGoal")
-        async with services.db.write("budget", info.context.required_viewer) as session:
+        async with noted_write(services, "budget", info.context.required_viewer) as (session, trail):
             await delete_goal(session, goal_id, services.clock.now())
+            await trail.note(session, Action.GOAL_DELETED, resource_type=GOAL, resource_id=goal_id)
         return GoalDeletePayload(deleted_goal_id=strawberry.ID(to_global_id("SavingsGoal", goal_id)))
 
     @mutation
@@ -179,8 +188,10 @@ class BudgetMutations:
         today = local_date(now, viewer.timezone)
         command = read_contribution(input, today)
         try:
-            async with services.db.write("budget", viewer) as session:
+            async with noted_write(services, "budget", viewer) as (session, trail):
                 contribution_id = await create_contribution(session, command, key, today, now, asked=as_given(input))
+                action, new = Action.GOAL_CONTRIBUTION_CREATED, said(command)
+                await trail.note(session, action, resource_type=CONTRIBUTION, resource_id=contribution_id, new=new)
         except KeyReused as error:
             raise IdempotencyKeyReused(field="idempotencyKey") from error
         return GoalContributionCreatePayload(goal_contribution_id=contribution_id)
@@ -189,7 +200,9 @@ class BudgetMutations:
     async def goal_contribution_delete(self, info: Info, input: Input[GoalContributionDeleteInput]) -> GoalContributionDeletePayload:
         """Undo a contribution: the goal is as if it had never been. Errors: ContributionNotFound, GoalOverdrawn."""
         services, contribution_id = info.context.services, given_id(input.id, "GoalContribution")
-        async with services.db.write("budget", info.context.required_viewer) as session:
+        async with noted_write(services, "budget", info.context.required_viewer) as (session, trail):
             goal_id = await delete_contribution(session, contribution_id, services.clock.now())
+            action, told = Action.GOAL_CONTRIBUTION_DELETED, {"goal": goal_id}
+            await trail.note(session, action, resource_type=CONTRIBUTION, resource_id=contribution_id, metadata=told)
         deleted = strawberry.ID(to_global_id("GoalContribution", contribution_id))
         return GoalContributionDeletePayload(goal_id=goal_id, deleted_goal_contribution_id=deleted)

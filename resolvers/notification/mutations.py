@@ -10,7 +10,7 @@ import strawberry
 from domains.core.idempotency import check_idempotency_key
 from domains.flows import change_notification_rules as flow
 from domains.notification import errors
-from domains.notification.service import change_rules, mark_notifications
+from domains.notification.service import mark_notifications
 from resolvers.declared import current
 from resolvers.fields import Hidden, Info, Input, Payload, expose, extends, given_id, link, mutation, payload, to_global_id
 from resolvers.loaders import get_loader
@@ -147,6 +147,5 @@ class NotificationMutations:
     async def notification_rule_delete(self, info: Info, input: Input[NotificationRuleDeleteInput]) -> NotificationRuleDeletePayload:
         """Delete a rule. Errors: NotificationRuleNotFound, also for one that is deleted already."""
         rule_id = given_id(input.id, "NotificationRule")
-        async with info.context.services.db.write("notification", info.context.required_viewer) as session:
-            await change_rules.delete_rule(session, rule_id)
+        await flow.delete_rule(info.context.services, info.context.required_viewer, rule_id)
         return NotificationRuleDeletePayload(deleted_notification_rule_id=strawberry.ID(to_global_id("NotificationRule", rule_id)))

@@ -4,6 +4,8 @@ from uuid import UUID
 
 import strawberry
 
+from domains.core.audit import Action
+from domains.flows.audit_trail import noted_write, said_of
 from domains.user import errors
 from domains.user.service import delete_oauth_connection, update_preferences
 from resolvers.fields import Hidden, Info, Input, Payload, expose, extends, given_id, link, mutation, payload, to_global_id
@@ -38,8 +40,10 @@ class UserMutations:
         Errors: AlertAmountInvalid, AlertThresholdsInvalid, DashboardLayoutInvalid.
         """
         viewer = info.context.required_viewer
-        async with info.context.services.db.write("user", viewer) as session:
-            await update_preferences(session, read_change(input))
+        command = read_change(input)
+        async with noted_write(info.context.services, "user", viewer) as (session, trail):
+            await update_preferences(session, command)
+            await trail.note(session, Action.PREFERENCES_UPDATED, metadata=said_of(command))
         return PreferencesUpdatePayload(user_id=viewer.user_id)
 
     @mutation
@@ -49,6 +53,7 @@ class UserMutations:
         Errors: OAuthConnectionNotFound, also for one that is gone already; LastWayIn.
         """
         connection_id = given_id(input.id, "OAuthConnection")
-        async with info.context.services.db.write("user", info.context.required_viewer) as session:
+        async with noted_write(info.context.services, "user", info.context.required_viewer) as (session, trail):
             await delete_oauth_connection(session, connection_id)
+            await trail.note(session, Action.OAUTH_CONNECTION_REMOVED, resource_type="OAuthConnection", resource_id=connection_id)
         return OAuthConnectionDeletePayload(deleted_oauth_connection_id=strawberry.ID(to_global_id("OAuthConnection", connection_id)))
