@@ -22,6 +22,9 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+audit = typer.Typer(help="The audit trail.", no_args_is_help=True)
+cli.add_typer(audit, name="audit")
+
 Data = Annotated[Path, typer.Option("--data", envvar="FLORIN_DATA", metavar="DIR", help="Folder of the embedded servers.")]
 Host = Annotated[str, typer.Option("--host", envvar="FLORIN_HOST", help="Address to listen on.")]
 Port = Annotated[int, typer.Option("--port", envvar="FLORIN_PORT", min=1, max=65535, help="Port to listen on.")]
@@ -138,6 +141,34 @@ def token(
         _prepare(place, steps)
         opened = asyncio.run(open_session(place.settings, email))
     say(opened)
+
+
+@audit.command("verify")
+def verify(
+    email: Annotated[str | None, typer.Option("--email", help="Only this user's part of the trail. By default all of it.")] = None,
+    data: Data = DATA,
+) -> None:
+    """Check that nothing in the audit trail was changed, taken out or put in. Exit code 1 tells of the first place that does not hold."""
+    from app.operator import verify_trail
+    from app.place import open_place
+
+    with Steps(2) as steps, open_place(data, steps.note) as place:
+        _prepare(place, steps)
+        steps.step("checking the audit trail")
+        found = asyncio.run(verify_trail(place.settings, email))
+    say(found)
+
+
+@cli.command()
+def requests(data: Data = DATA) -> None:
+    """List the open requests of people for a copy of their data, or for its deletion, the oldest first."""
+    from app.operator import list_requests
+    from app.place import open_place
+
+    with Steps(1) as steps, open_place(data, steps.note) as place:
+        _prepare(place, steps)
+        found = asyncio.run(list_requests(place.settings))
+    say(found)
 
 
 @cli.command()

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
+from uuid import UUID
 
 from app.errors import OperatorError
 from app.settings import Settings
@@ -10,16 +11,20 @@ from app.wiring import open_services
 from db.engines import Origin, Viewer
 from db.errors import LeaseLost
 from db.user.queries import ACTIVE, find_account
+from domains.audit.service.verify_chains import verify_chain, verify_chains
 from domains.auth.errors import SignInFailed
 from domains.bank.errors import StatementOptionsInvalid
 from domains.bank.providers.file.options import FileOptions
 from domains.core.errors import AppError, TryAgain
 from domains.flows import import_statement
+from domains.flows.data_requests import list_open
 from domains.flows.services import Services
 from domains.flows.sign_in import open_session_for
 from domains.user.rules import find_email
 
 AS_IT_SAYS: Final = FileOptions()
+#: Of chains that do not hold, as many are told one by one.
+BROKEN_TOLD: Final = 100
 #: Where what an operator does for a user comes from, as the user's audit trail says it.
 OPERATOR: Final = Origin("cli")
 
@@ -39,6 +44,49 @@ async def open_session(settings: Settings, email: str) -> str:
             return (await open_session_for(services, email, OPERATOR)).access_token
         except SignInFailed as error:
             raise OperatorError(error.message) from error
+
+
+async def verify_trail(settings: Settings, email: str | None = None) -> str:
+    """Check the chains of the audit trail, or one user's, and tell how many hold.
+
+    Errors: OperatorError, naming the first entry of each chain that does not.
+    """
+    async with open_services(settings) as services:
+        if email is None:
+            found = [each async for each in verify_chains(services.db)]
+        else:
+            user_id = (await _find_viewer(services, email)).user_id
+            async with services.db.system("audit") as session:
+                found = [(user_id, await verify_chain(session, user_id))]
+    broken = [(user_id, place) for user_id, place in found if place is not None]
+    if broken:
+        lines = [f"{_whose(user_id)}: entry {place.sequence}: {place.reason}" for user_id, place in broken[:BROKEN_TOLD]]
+        raise OperatorError("\n".join([f"{len(broken):,} of {len(found):,} chains of the audit trail do not hold.", *lines]))
+    return f"{len(found):,} {'chain holds' if len(found) == 1 else 'chains hold'}"
+
+
+def _whose(user_id: UUID | None) -> str:
+    return "entries without a user" if user_id is None else f"user {user_id}"
+
+
+async def list_requests(settings: Settings) -> str:
+    """The open requests for a copy of data and for deletion, a line each: when, what, whose, in which state, format or reason."""
+    async with open_services(settings) as services:
+        found = await list_open(services)
+    lines = [
+        "  ".join(
+            (
+                f"{each.request.created_at:%Y-%m-%d %H:%M} UTC",
+                each.request.kind,
+                str(each.request.id),
+                each.email or str(each.request.user_id),
+                each.request.status,
+                (each.request.detail or "").replace("\n", " "),
+            )
+        ).rstrip()
+        for each in found
+    ]
+    return "\n".join(lines) or "no open requests"
 
 
 def read_options(given: Sequence[str]) -> FileOptions:
