@@ -15,6 +15,7 @@ from graphql import (
     InlineFragmentNode,
     OperationDefinitionNode,
     SelectionSetNode,
+    Undefined,
     build_schema,
     get_named_type,
     is_leaf_type,
@@ -93,7 +94,7 @@ class _Client:
             assert declared is not None
             assert declared.default_value is not None
             given = arguments.get(name)
-            return int(value_from_ast_untyped(declared.default_value) if given is None else given)
+            return int(value_from_ast_untyped(declared.default_value) if given is None or given is Undefined else given)
         for name, argument in field.args.items():
             if isinstance(argument.type, GraphQLNonNull) and is_list(argument.type):
                 return min(len(arguments[name]), listed["assumedSize"])

@@ -23,6 +23,7 @@ from tests.resolvers.api import Client, codes, gid
 from tests.resolvers.bank.test_statement_import import CSV
 from tests.resolvers.household import COFFEE, FOOD, MONTH, TODAY, account, add_goal, bring, moved
 from tests.resolvers.notification.notices import notice, tell
+from tests.resolvers.published_costs import cost_of, read
 from tests.resolvers.test_statements import fields_of
 from tests.resolvers.transaction.categories import made
 from tests.resolvers.user.links import connect
@@ -242,6 +243,7 @@ async def test_an_operation_runs_without_an_error_and_within_the_limits(househol
         answer = await client.ask(document, **variables)
 
     assert codes(answer) == []
+    assert answer["extensions"]["cost"]["requested"] == cost_of(read(export_sdl()), document, variables)
     for payload in answer["data"].values():
         assert payload is not None
         assert not isinstance(payload, dict) or payload.get("errors", []) == []

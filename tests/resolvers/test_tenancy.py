@@ -339,7 +339,7 @@ def without(answer: Answer, given: str) -> str:
     return repr(answer).replace(given, "<the id>")
 
 
-async def test_no_id_of_a_is_anything_to_b(two: Two, servers: Embedded) -> None:
+async def test_bola_no_id_of_a_is_anything_to_b(two: Two, servers: Embedded) -> None:
     assert two.a.viewer is not None
     before = await rows_of(servers, two.a.viewer.user_id)
 
@@ -354,7 +354,7 @@ async def test_no_id_of_a_is_anything_to_b(two: Two, servers: Embedded) -> None:
     assert await rows_of(servers, two.a.viewer.user_id) == before
 
 
-async def test_no_type_of_entity_finds_an_id_of_a_for_b(two: Two, api: Gateway) -> None:
+async def test_bola_no_type_of_entity_finds_an_id_of_a_for_b(two: Two, api: Gateway) -> None:
     entities = api.schema.declarations.entities
 
     for type_name in entities:
@@ -367,7 +367,7 @@ async def test_no_type_of_entity_finds_an_id_of_a_for_b(two: Two, api: Gateway) 
             assert await two.b.data("query($id: ID!) { node(id: $id) { id } }", id=as_this_type) == {"node": None}
 
 
-async def test_what_a_sees_of_itself_b_does_not(two: Two) -> None:
+async def test_bola_what_a_sees_of_itself_b_does_not(two: Two) -> None:
     """The ids above are A's, and good ones: else nothing here would prove anything."""
     askable = [each for name, each in two.ids.items() if name not in UNASKABLE]
 
@@ -428,7 +428,7 @@ async def test_b_is_told_nothing_while_a_changes_everything(two: Two) -> None:
     assert asked_for == {"said": []}
 
 
-def test_every_place_for_an_id_has_a_case(api: Gateway) -> None:
+def test_bola_every_place_for_an_id_has_a_case(api: Gateway) -> None:
     assert set(places(api)) == set(CASES)
 
 
