@@ -55,9 +55,6 @@ def variables_of(schema: GraphQLSchema, text: str) -> list[dict[str, Any]]:
             choices[name] = [["a"], ["a"] * 40]
         elif get_named_type(kind) is not None and str(get_named_type(kind)) == "Int":
             choices[name] = [1, 50, 100] + ([] if isinstance(kind, GraphQLNonNull) else [None])
-    unsaid = (
-        [] if any(isinstance(type_from_ast(schema, each.type), GraphQLNonNull) for each in operation.variable_definitions or ()) else [{}]
-    )
     return [dict(zip(choices, values, strict=True)) for values in product(*choices.values())]
 
 
