@@ -15,7 +15,6 @@ from pathlib import Path
 
 import orjson
 from graphql import (
-    BreakingChange,
     DirectiveDefinitionNode,
     GraphQLSchema,
     ObjectTypeDefinitionNode,
