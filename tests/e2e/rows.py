@@ -5,14 +5,19 @@ from uuid import UUID
 
 import asyncpg
 
-SCHEMAS = ("user_schema", "bank_schema", "transaction_schema", "analytics_schema", "budget_schema")
+from db.base import DOMAINS, schema_of
+
+SCHEMAS = tuple(schema_of(domain) for domain in DOMAINS)
+MONEY = ("bank_schema", "transaction_schema", "analytics_schema", "budget_schema")
 #: How a result came about, not what it is: these may differ between an import that was killed and one that was not.
 _HOW = ("jobs", "applied_jobs", "idempotency_keys", "uploads", "statement_imports", "sync_history")
 #: Ids, instants and what is encrypted with a key of the user's own.
 _OF_ONE_RUN = ("uuid", "timestamptz", "bytea")
+#: When somebody has to look again; NULL until a worker has looked once.
+_NEXT_LOOK = ("closes_on",)
 
 _TABLES = """select n.nspname as schema, c.relname as name, array_agg(a.attname::text order by a.attnum) as columns,
-       array_agg(a.attname::text order by a.attnum) filter (where t.typname <> all ($2)) as lasting
+       array_agg(a.attname::text order by a.attnum) filter (where t.typname <> all ($2) and a.attname <> all ($3)) as lasting
   from pg_class c join pg_namespace n on n.oid = c.relnamespace
   join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped join pg_type t on t.oid = a.atttypid
  where n.nspname = any ($1) and c.relkind in ('r', 'p') and not c.relispartition group by 1, 2 order by 1, 2"""
@@ -20,14 +25,14 @@ _TABLES = """select n.nspname as schema, c.relname as name, array_agg(a.attname:
 
 async def counts(superuser: asyncpg.Connection) -> dict[str, int]:
     """How many rows each table holds."""
-    tables = [f"{each['schema']}.{each['name']}" for each in await superuser.fetch(_TABLES, SCHEMAS, _OF_ONE_RUN)]
+    tables = [f"{each['schema']}.{each['name']}" for each in await superuser.fetch(_TABLES, SCHEMAS, _OF_ONE_RUN, _NEXT_LOOK)]
     return {table: await superuser.fetchval(f"select count(*) from {table}") for table in tables}
 
 
 async def holdings(superuser: asyncpg.Connection, user_id: UUID) -> dict[str, list[str]]:
     """Every row of a user's money (accounts, transactions, sums, budgets, figures), as text, by table."""
     found: dict[str, list[str]] = {}
-    for table in await superuser.fetch(_TABLES, SCHEMAS[1:], _OF_ONE_RUN):
+    for table in await superuser.fetch(_TABLES, MONEY, _OF_ONE_RUN, _NEXT_LOOK):
         whose = _whose(table["columns"])
         if table["name"] not in _HOW and whose is not None:
             rows = await superuser.fetch(

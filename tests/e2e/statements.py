@@ -11,6 +11,8 @@ BALANCE = "<LEDGERBAL><BALAMT>{balance}<DTASOF>{day:%Y%m%d}</LEDGERBAL>"
 
 COFFEE = "STARBUCKS STORE #1234"
 GROCER = "WHOLE FOODS MARKET 10234"
+#: Of whom nobody has said what they sell: what a user says of one merchant is kept to in later imports.
+OTHER_GROCER = "SAFEWAY #1711"
 
 
 def today() -> date:

@@ -8,7 +8,7 @@ import pytest
 from tests.e2e.conftest import MakePerson
 from tests.e2e.people import BUDGET_UPDATE, Person
 from tests.e2e.processes import Machine, Running
-from tests.e2e.statements import GROCER, first_statement, statement, today
+from tests.e2e.statements import OTHER_GROCER, first_statement, statement, today
 
 TRANSACTION_UPDATE = """mutation($input: TransactionUpdateInput!) { transactionUpdate(input: $input) {
     transaction { id category { displayName } } errors { code message } } }"""
@@ -42,7 +42,7 @@ async def test_a_statement_moves_a_budget_and_a_socket_sees_each_change_from_any
     robin = await make_person(api)
     budget_id = (await robin.create_budget("Food", "Food and drink", "200.00"))["budget"]["id"]
     more = tmp_path / "more.ofx"
-    more.write_bytes(statement([(today(), GROCER, "-250.00")], first_id=9))
+    more.write_bytes(statement([(today(), OTHER_GROCER, "-250.00")], first_id=9))
 
     async with robin.listening() as socket:
         snapshot = await socket.next()
