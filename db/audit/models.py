@@ -4,10 +4,35 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Index, LargeBinary, String, Text, UniqueConstraint, Uuid, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from db.base import INSTANT, MAPPER, created_at, instant, metadata_of, not_negative, one_of, table_of, uuid_pk, version_number, word
+from db.base import (
+    INSTANT,
+    MAPPER,
+    created_at,
+    flag,
+    instant,
+    metadata_of,
+    not_negative,
+    one_of,
+    table_of,
+    uuid_pk,
+    version_number,
+    word,
+)
 
 SERVICES: Final = ("api", "worker", "cli")
 EXPORT_STATUSES: Final = ("pending", "processing", "completed", "failed", "cancelled")
@@ -16,6 +41,9 @@ DELETION_STATUSES: Final = ("pending", "approved", "processing", "completed", "r
 #: A request that somebody still has to answer. A user has one of a kind at most.
 LIVE_EXPORT: Final = "status in ('pending', 'processing')"
 LIVE_DELETION: Final = "status in ('pending', 'approved', 'processing')"
+
+#: Of a chunk of an export, sealed.
+CHUNK_BYTES: Final = 1024 * 1024
 
 _NO_HASH: Final = text("decode(repeat('00', 32), 'hex')")
 
@@ -100,14 +128,35 @@ class DataExportRequest(Base):
     completed_at: Mapped[datetime | None] = instant()
     cancelled_at: Mapped[datetime | None] = instant()
     expires_at: Mapped[datetime | None] = instant()
+    build_id: Mapped[UUID | None] = mapped_column(Uuid, comment="the run that makes the file, or made it: no other may add to it")
     created_at: Mapped[datetime] = created_at()
 
     __table_args__ = (
+        UniqueConstraint("id", "user_id"),
+        Index("ix_data_export_requests_expires_at", "expires_at", postgresql_where=text("file_url is not null")),
         one_of("status", *EXPORT_STATUSES),
         one_of("export_format", *EXPORT_FORMATS),
         *not_negative("file_size_bytes"),
         CheckConstraint("(status = 'cancelled') = (cancelled_at is not null)", name="cancelled_once"),
     )
+
+
+class ExportChunk(Base):
+    """A piece of the file that an export request is answered with, sealed for its place in it with the data key of whoever asked."""
+
+    __tablename__ = "export_chunks"
+    __table_args__ = (
+        ForeignKeyConstraint(["request_id", "user_id"], [DataExportRequest.id, DataExportRequest.user_id], ondelete="CASCADE"),
+        *not_negative("seq"),
+        CheckConstraint(f"octet_length(ciphertext) <= {CHUNK_BYTES}", name="ciphertext_bounded"),
+    )
+
+    request_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    seq: Mapped[int] = mapped_column(Integer, primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(Uuid)
+    is_last: Mapped[bool] = flag()
+    ciphertext: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime] = created_at()
 
 
 class DeletionRequest(Base):
@@ -149,6 +198,7 @@ class LegalHold(Base):
 audit_logs = table_of(AuditLog)
 audit_heads = table_of(AuditHead)
 data_export_requests = table_of(DataExportRequest)
+export_chunks = table_of(ExportChunk)
 deletion_requests = table_of(DeletionRequest)
 legal_holds = table_of(LegalHold)
 

@@ -184,10 +184,12 @@ def _trail(user_id: UUID) -> Samples:
     plain = {"resource_type": None, "resource_id": None, "request_id": None, "correlation_id": None}
     said = {"id": uuid4(), "user_id": user_id, "timestamp": NOW, "service_name": "api", "action": "USER_LOGIN"}
     digest = entry_hash(NO_HASH, Entry(sequence=1, **said, **plain, **sealed))
+    export_id = uuid4()
     return {
         "audit_schema.audit_logs": {**said, **sealed, "sequence": 1, "previous_hash": NO_HASH, "entry_hash": digest},
         "audit_schema.audit_heads": {"user_id": user_id, "sequence": 1, "entry_hash": digest},
-        "audit_schema.data_export_requests": {"id": uuid4(), "user_id": user_id},
+        "audit_schema.data_export_requests": {"id": export_id, "user_id": user_id},
+        "audit_schema.export_chunks": {"request_id": export_id, "seq": 0, "user_id": user_id, "ciphertext": b"ciphertext"},
         "audit_schema.deletion_requests": {"id": uuid4(), "user_id": user_id},
     }
 

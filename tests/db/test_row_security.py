@@ -295,3 +295,16 @@ async def test_the_system_does_not_read_what_is_in_an_upload(servers: Embedded) 
     async with login(servers.dsns.system) as system:
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await system.fetch("select ciphertext from bank_schema.uploads")
+
+
+async def test_the_system_does_not_read_what_is_in_an_export(servers: Embedded) -> None:
+    async with login(servers.dsns.system) as system:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await system.fetch("select ciphertext from audit_schema.export_chunks")
+
+
+async def test_a_chunk_cannot_hang_on_another_users_request(servers: Embedded, two: Two) -> None:
+    theirs = two.rows["audit_schema.export_chunks"]
+    async with login(servers.dsns.app, two.ben) as ben:
+        with pytest.raises(asyncpg.ForeignKeyViolationError):
+            await insert(ben, "audit_schema.export_chunks", {**theirs, "user_id": two.ben, "seq": 1})
