@@ -209,4 +209,3 @@ Index("ix_audit_logs_chain", _entries.user_id, _entries.sequence)
 for _requests, _live in ((data_export_requests, LIVE_EXPORT), (deletion_requests, LIVE_DELETION)):
     Index(f"ix_{_requests.name}_user_id", _requests.c.user_id, _requests.c.created_at.desc(), _requests.c.id.desc())
     Index(f"uq_{_requests.name}_live", _requests.c.user_id, unique=True, postgresql_where=text(_live))
-    Index(f"ix_{_requests.name}_open", _requests.c.created_at, postgresql_where=text(_live))

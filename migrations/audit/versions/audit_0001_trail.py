@@ -145,7 +145,8 @@ HEADS = f"""
 
     grant select, insert on audit_schema.audit_logs to {APP_ROLE}, {SYSTEM_ROLE};
     grant select, insert, update (sequence, entry_hash) on audit_schema.audit_heads to {APP_ROLE};
-    grant select, insert, update (sequence, entry_hash, dropped_sequence, dropped_hash), delete on audit_schema.audit_heads to {SYSTEM_ROLE};
+    grant select, insert, update (sequence, entry_hash, dropped_sequence, dropped_hash), delete
+      on audit_schema.audit_heads to {SYSTEM_ROLE};
 """
 
 REQUESTS = f"""
@@ -169,7 +170,6 @@ REQUESTS = f"""
     create index ix_data_export_requests_user_id on audit_schema.data_export_requests (user_id, created_at desc, id desc);
     create unique index uq_data_export_requests_live on audit_schema.data_export_requests (user_id)
       where status in ('pending', 'processing');
-    create index ix_data_export_requests_open on audit_schema.data_export_requests (created_at) where status in ('pending', 'processing');
     grant select, insert, update (status, cancelled_at) on audit_schema.data_export_requests to {APP_ROLE};
     grant select, insert, update (status, file_url, file_size_bytes, completed_at, cancelled_at, expires_at), delete
       on audit_schema.data_export_requests to {SYSTEM_ROLE};
@@ -192,8 +192,6 @@ REQUESTS = f"""
     );
     create index ix_deletion_requests_user_id on audit_schema.deletion_requests (user_id, created_at desc, id desc);
     create unique index uq_deletion_requests_live on audit_schema.deletion_requests (user_id)
-      where status in ('pending', 'approved', 'processing');
-    create index ix_deletion_requests_open on audit_schema.deletion_requests (created_at)
       where status in ('pending', 'approved', 'processing');
     grant select, insert, update (status, cancelled_at) on audit_schema.deletion_requests to {APP_ROLE};
     grant select, insert, update (status, approved_by, approved_at, completed_at, cancelled_at), delete
