@@ -35,6 +35,7 @@ SYSTEM_USES = (
     "claiming, renewing, finishing and purging jobs; the relay; the scheduler",
     "partitions and other upkeep, retention",
     "looking up whoever signs in or sends a webhook; creating whoever signs up",
+    "entries of the audit trail without a user, checking the trail, listing requests for the operator",
     "data migrations",
 )
 
