@@ -3,6 +3,7 @@
 Nothing is cleared between tests: each makes its own users (`make_user`), and nobody sees another user's rows.
 """
 
+import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -122,6 +123,13 @@ def domain_variables(dsns: Dsns) -> dict[str, str]:
     """FLORIN_<DOMAIN>_..., of the domains that have log-ins of their own."""
     endings = {role: ending for ending, role in OVERRIDES.items()}
     return {f"FLORIN_{domain.upper()}_{endings[role]}": dsn for domain, logins in dsns.domains.items() for role, dsn in logins.items()}
+
+
+@pytest.fixture
+def no_database_apart(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests that name other servers: the domains' own log-ins, which would win over theirs, are not in the environment."""
+    for name in [name for name in os.environ if name.startswith("FLORIN_") and name.endswith("_DSN")]:
+        monkeypatch.delenv(name)
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,6 @@ import pytest
 from pydantic import SecretStr
 
 from app.doctor import Finding, Level, _clock, _redis, examine, is_healthy, report
-from app.embedded import Embedded
 from app.settings import Settings
 from db.base import DOMAINS
 from db.inspection import RedisFacts, describe
@@ -17,6 +16,14 @@ from domains.user.keys import generate_key
 from migrations.run import upgrade_async
 from tests.db.samples import insert, sample_rows
 from tests.migrations.fresh import Fresh, fresh_database
+from tests.servers.suite import Servers
+
+
+@pytest.fixture
+def settings(settings: Settings, servers: Servers, no_database_apart: None) -> Settings:
+    """Of one database, and straight to it, however the suite runs."""
+    logins = {"database_dsn": servers.dsns.app, "database_system_dsn": servers.dsns.system, "database_owner_dsn": servers.dsns.owner or ""}
+    return settings.model_copy(update={name: SecretStr(dsn) for name, dsn in logins.items()} | {"pooler": "none"})
 
 
 def on(fresh: Fresh, settings: Settings) -> Settings:
@@ -33,7 +40,7 @@ async def migrated(fresh: Fresh) -> None:
     await upgrade_async(dict.fromkeys(DOMAINS, fresh.owner))
 
 
-async def test_an_installation_as_it_must_be_has_nothing_to_put_right(servers: Embedded, settings: Settings) -> None:
+async def test_an_installation_as_it_must_be_has_nothing_to_put_right(servers: Servers, settings: Settings) -> None:
     async with fresh_database(servers) as fresh:
         await migrated(fresh)
 
@@ -49,7 +56,7 @@ async def test_an_installation_as_it_must_be_has_nothing_to_put_right(servers: E
     }
 
 
-async def test_tables_that_are_behind_are_named(servers: Embedded, settings: Settings) -> None:
+async def test_tables_that_are_behind_are_named(servers: Servers, settings: Settings) -> None:
     async with fresh_database(servers) as fresh:
         await upgrade_async(dict.fromkeys(DOMAINS, fresh.owner), [domain for domain in DOMAINS if domain != "budget"])
 
@@ -59,13 +66,13 @@ async def test_tables_that_are_behind_are_named(servers: Embedded, settings: Set
     assert seen.startswith("not migrated: budget (nothing of budget_")
 
 
-async def test_a_log_in_that_row_security_does_not_hold_is_refused(servers: Embedded, settings: Settings) -> None:
+async def test_a_log_in_that_row_security_does_not_hold_is_refused(servers: Servers, settings: Settings) -> None:
     findings = await examine(settings.model_copy(update={"database_dsn": SecretStr(servers.superuser_dsn)}))
 
     assert failed(findings) == ["postgres is a superuser", "postgres has BYPASSRLS"]
 
 
-async def test_a_table_without_row_security_is_found(servers: Embedded, settings: Settings) -> None:
+async def test_a_table_without_row_security_is_found(servers: Servers, settings: Settings) -> None:
     async with fresh_database(servers) as fresh:
         await migrated(fresh)
         async with fresh.connect("superuser") as superuser:
@@ -76,7 +83,7 @@ async def test_a_table_without_row_security_is_found(servers: Embedded, settings
     assert failed(findings) == ["no row security on budgets of budget"]
 
 
-async def test_a_table_of_the_applications_own_is_found(servers: Embedded, settings: Settings) -> None:
+async def test_a_table_of_the_applications_own_is_found(servers: Servers, settings: Settings) -> None:
     async with fresh_database(servers) as fresh:
         await migrated(fresh)
         async with fresh.connect("superuser") as superuser:
@@ -87,7 +94,7 @@ async def test_a_table_of_the_applications_own_is_found(servers: Embedded, setti
     assert failed(findings) == ["savings_goals of budget do not belong to florin_owner"]
 
 
-async def test_a_data_key_that_nothing_on_the_ring_opens_is_found(servers: Embedded, settings: Settings) -> None:
+async def test_a_data_key_that_nothing_on_the_ring_opens_is_found(servers: Servers, settings: Settings) -> None:
     user = uuid4()
     rows = sample_rows(user)
     async with fresh_database(servers) as fresh:
@@ -101,7 +108,7 @@ async def test_a_data_key_that_nothing_on_the_ring_opens_is_found(servers: Embed
     assert failed(findings) == ["1 user(s) have a data key under ring-1, which is not on the ring"]
 
 
-async def test_data_keys_under_an_older_key_are_told_of(servers: Embedded, settings: Settings) -> None:
+async def test_data_keys_under_an_older_key_are_told_of(servers: Servers, settings: Settings) -> None:
     user = uuid4()
     rows = sample_rows(user)
     ring = SecretStr(f"{generate_key()},ring-1:{generate_key().partition(':')[2]}")
@@ -117,7 +124,7 @@ async def test_data_keys_under_an_older_key_are_told_of(servers: Embedded, setti
     assert is_healthy(findings)
 
 
-async def test_a_missing_extension_says_what_it_costs(servers: Embedded, settings: Settings) -> None:
+async def test_a_missing_extension_says_what_it_costs(servers: Servers, settings: Settings) -> None:
     async with fresh_database(servers) as fresh:
         await migrated(fresh)
         async with fresh.connect("superuser") as superuser:
@@ -131,7 +138,7 @@ async def test_a_missing_extension_says_what_it_costs(servers: Embedded, setting
     assert missing.seen.startswith("extension pg_trgm is missing: ")
 
 
-async def test_dead_and_waiting_jobs_are_told_of(servers: Embedded, settings: Settings) -> None:
+async def test_dead_and_waiting_jobs_are_told_of(servers: Servers, settings: Settings) -> None:
     async with fresh_database(servers) as fresh:
         await migrated(fresh)
         async with fresh.connect("superuser") as superuser:

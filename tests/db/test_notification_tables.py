@@ -8,11 +8,11 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
-from app.embedded import Embedded
 from db.engines import Db
 from db.notification.queries.notices import fold_stats
 from db.notification.reference.templates import TEMPLATES
 from tests.db.samples import insert, login, sample_rows, superuser
+from tests.servers.suite import Servers
 
 #: Days that no other test writes on.
 DAY = date(2021, 3, 1)
@@ -20,7 +20,7 @@ NOON = datetime(2021, 3, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-async def row(servers: Embedded) -> AsyncIterator[Any]:
+async def row(servers: Servers) -> AsyncIterator[Any]:
     """A connection of the superuser, whose rows are rolled back."""
     async with login(servers.superuser_dsn) as connection:
         yield connection
@@ -110,7 +110,7 @@ async def test_the_templates_are_loaded_whole(row: Any) -> None:
     assert all(each["is_active"] for each in stored)
 
 
-async def test_the_application_changes_no_word_and_no_count(servers: Embedded) -> None:
+async def test_the_application_changes_no_word_and_no_count(servers: Servers) -> None:
     for role_dsn in (servers.dsns.app, servers.dsns.system):
         async with login(role_dsn) as connection:
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
@@ -120,7 +120,7 @@ async def test_the_application_changes_no_word_and_no_count(servers: Embedded) -
             await app.execute("select * from notification_schema.notification_stats")
 
 
-async def test_what_was_said_stays_as_it_was_said(servers: Embedded) -> None:
+async def test_what_was_said_stays_as_it_was_said(servers: Servers) -> None:
     for column in ("message", "title", "data", "correlation_id", "type", "channel", "created_at", "expires_at"):
         async with login(servers.dsns.app, uuid4()) as app:
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
@@ -128,9 +128,9 @@ async def test_what_was_said_stays_as_it_was_said(servers: Embedded) -> None:
 
 
 @pytest.fixture
-async def counted(servers: Embedded) -> AsyncIterator[Any]:
+async def counted(servers: Servers) -> AsyncIterator[Any]:
     """A connection whose rows of those days are gone afterwards, and so are the counts of them."""
-    async with superuser(servers.superuser_dsn) as connection:
+    async with superuser(servers.databases["notification"]) as connection:
         yield connection
         await connection.execute("delete from notification_schema.notifications where created_at < '2022-01-01'")
         await connection.execute("delete from notification_schema.notification_stats where date < '2022-01-01'")

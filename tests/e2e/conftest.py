@@ -6,14 +6,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
-import asyncpg
 import httpx
 import pytest
 
-from app.embedded import Embedded
 from tests.e2e.forks import Forks
 from tests.e2e.people import TIMEOUT_S, Person
 from tests.e2e.processes import Machine, Running
+from tests.servers.everywhere import Everywhere
+from tests.servers.suite import Servers
 from tests.workers.conftest import OwnRedis
 
 MakePerson = Callable[[Running], Awaitable[Person]]
@@ -65,15 +65,15 @@ def make_person(http: httpx.AsyncClient) -> MakePerson:
 
 
 @pytest.fixture(scope="session")
-async def superuser(servers: Embedded) -> AsyncIterator[asyncpg.Connection]:
+async def superuser(servers: Servers) -> AsyncIterator[Everywhere]:
     """Sees every row of everybody."""
-    connection = await asyncpg.connect(servers.superuser_dsn.replace("+asyncpg", ""))
-    yield connection
-    await connection.close()
+    everywhere = await Everywhere.open(servers.databases)
+    yield everywhere
+    await everywhere.close()
 
 
 @pytest.fixture(scope="package")
-def forks(variables: dict[str, str], servers: Embedded, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
+def forks(variables: dict[str, str], servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("FLORIN_")}
     superuser = {"E2E_SUPERUSER_DSN": servers.superuser_dsn.replace("+asyncpg", "")}
     forks = Forks(inherited | variables | superuser | {"FLORIN_LOG_FORMAT": "json"}, tmp_path_factory.mktemp("forks"))

@@ -3,9 +3,8 @@
 from typing import Any
 from uuid import UUID
 
-import asyncpg
-
 from db.base import DOMAINS, schema_of
+from tests.servers.everywhere import Everywhere
 
 SCHEMAS = tuple(schema_of(domain) for domain in DOMAINS)
 MONEY = ("bank_schema", "transaction_schema", "analytics_schema", "budget_schema")
@@ -23,13 +22,13 @@ _TABLES = """select n.nspname as schema, c.relname as name, array_agg(a.attname:
  where n.nspname = any ($1) and c.relkind in ('r', 'p') and not c.relispartition group by 1, 2 order by 1, 2"""
 
 
-async def counts(superuser: asyncpg.Connection) -> dict[str, int]:
+async def counts(superuser: Everywhere) -> dict[str, int]:
     """How many rows each table holds."""
     tables = [f"{each['schema']}.{each['name']}" for each in await superuser.fetch(_TABLES, SCHEMAS, _OF_ONE_RUN, _NEXT_LOOK)]
     return {table: await superuser.fetchval(f"select count(*) from {table}") for table in tables}
 
 
-async def holdings(superuser: asyncpg.Connection, user_id: UUID) -> dict[str, list[str]]:
+async def holdings(superuser: Everywhere, user_id: UUID) -> dict[str, list[str]]:
     """Every row of a user's money (accounts, transactions, sums, budgets, figures), as text, by table."""
     found: dict[str, list[str]] = {}
     for table in await superuser.fetch(_TABLES, MONEY, _OF_ONE_RUN, _NEXT_LOOK):
@@ -51,13 +50,13 @@ def _whose(columns: list[str]) -> str | None:
     return "budget_id in (select id from budget_schema.budgets where user_id = $1)" if "budget_id" in columns else None
 
 
-async def imports(superuser: asyncpg.Connection, user_id: UUID) -> list[Any]:
+async def imports(superuser: Everywhere, user_id: UUID) -> list[Any]:
     """(status, added, unchanged) of each import, the oldest first."""
     query = "select status, added, unchanged from bank_schema.statement_imports where user_id = $1 order by created_at"
     return [tuple(row) for row in await superuser.fetch(query, user_id)]
 
 
-async def syncs(superuser: asyncpg.Connection, user_id: UUID) -> list[Any]:
+async def syncs(superuser: Everywhere, user_id: UUID) -> list[Any]:
     """(type, status, added, updated, error code, whether it knows its connection and how long it took) of each line of the history that
     an import has, the oldest import first; None for an import that has none."""
     query = """select s.id, s.sync_type, s.status, s.transactions_added, s.transactions_updated, s.error_code,
@@ -70,19 +69,21 @@ async def syncs(superuser: asyncpg.Connection, user_id: UUID) -> list[Any]:
     return found
 
 
-async def uploads(superuser: asyncpg.Connection, user_id: UUID) -> int:
+async def uploads(superuser: Everywhere, user_id: UUID) -> int:
     """Files that wait."""
     return int(await superuser.fetchval("select count(*) from bank_schema.uploads where user_id = $1", user_id))
 
 
-async def live_jobs(superuser: asyncpg.Connection, user_id: UUID) -> list[str]:
+async def live_jobs(superuser: Everywhere, user_id: UUID) -> list[str]:
     """Topic and state of what waits or runs for a user."""
-    jobs = " union all ".join(f"select topic, state, user_id from {schema}.jobs" for schema in SCHEMAS)
-    rows = await superuser.fetch(f"select topic, state from ({jobs}) each where user_id = $1 and state in ('queued', 'running')", user_id)
-    return sorted(f"{row['topic']} {row['state']}" for row in rows)
+    live: list[str] = []
+    for schema in SCHEMAS:
+        query = f"select topic || ' ' || state as job from {schema}.jobs where user_id = $1 and state in ('queued', 'running')"
+        live += [row["job"] for row in await superuser.fetch(query, user_id)]
+    return sorted(live)
 
 
-async def attempts(superuser: asyncpg.Connection, user_id: UUID, topic: str) -> list[int]:
+async def attempts(superuser: Everywhere, user_id: UUID, topic: str) -> list[int]:
     """How often each of a user's jobs of this topic, all of them of `bank`, was begun."""
     rows = await superuser.fetch(
         "select attempt from bank_schema.jobs where user_id = $1 and topic = $2 order by created_at", user_id, topic
@@ -90,13 +91,13 @@ async def attempts(superuser: asyncpg.Connection, user_id: UUID, topic: str) -> 
     return [row["attempt"] for row in rows]
 
 
-async def set_leases(superuser: asyncpg.Connection, offset: str) -> None:
+async def set_leases(superuser: Everywhere, offset: str) -> None:
     """Have every lease end so long from now ("1 hour", "-1 second"), as if that much less time had passed, or more."""
     for schema in SCHEMAS:
         await superuser.execute(f"update {schema}.jobs set leased_until = now() + $1::text::interval where state = 'running'", offset)
 
 
-async def make_due(superuser: asyncpg.Connection, user_id: UUID) -> None:
+async def make_due(superuser: Everywhere, user_id: UUID) -> None:
     """Have a back-off end now."""
     for schema in SCHEMAS:
         await superuser.execute(f"update {schema}.jobs set run_at = now() where state = 'queued' and user_id = $1", user_id)

@@ -6,7 +6,6 @@ from decimal import Decimal
 from pathlib import Path
 from uuid import UUID, uuid4
 
-import asyncpg
 import pytest
 from redis import Redis
 
@@ -22,6 +21,7 @@ from tests.e2e import rows
 from tests.e2e.die_at import Fault
 from tests.e2e.forks import Forks
 from tests.e2e.statements import first_statement, today
+from tests.servers.everywhere import Everywhere
 from tests.workers.conftest import OwnRedis, end_live_jobs, until
 
 #: The steps of an import, in their order. Killed `after` one, its transaction is not committed yet, but for the last two.
@@ -63,7 +63,7 @@ async def robin(services: Services, make_user: MakeUser) -> Viewer:
 
 @pytest.fixture(scope="module")
 async def undisturbed(
-    services: Services, make_user: MakeUser, forks: Forks, statement: Path, superuser: asyncpg.Connection
+    services: Services, make_user: MakeUser, forks: Forks, statement: Path, superuser: Everywhere
 ) -> dict[str, list[str]]:
     """What an import that nobody disturbs ends in."""
     viewer = await somebody(services, make_user)
@@ -88,7 +88,7 @@ def email(viewer: Viewer) -> str:
     return f"{viewer.user_id}@example.com"
 
 
-async def stage(superuser: asyncpg.Connection, viewer: Viewer) -> int:
+async def stage(superuser: Everywhere, viewer: Viewer) -> int:
     """How far an import came: 0 nothing that lasts, 1 accounts, 2 rows and sums, 3 the budget's figures, 4 the import is done."""
     found = await rows.holdings(superuser, viewer.user_id)
     facts = (
@@ -108,7 +108,7 @@ async def queue_import(services: Services, viewer: Viewer) -> UUID:
     return await request_import(services, viewer, upload_id, FileOptions(), str(upload_id))
 
 
-async def let_a_worker_finish(forks: Forks, superuser: asyncpg.Connection, viewers: list[Viewer]) -> None:
+async def let_a_worker_finish(forks: Forks, superuser: Everywhere, viewers: list[Viewer]) -> None:
     """Leases end, and one worker that nobody disturbs works until nothing is left of these users."""
 
     async def nothing_is_left() -> bool:
@@ -122,7 +122,7 @@ async def let_a_worker_finish(forks: Forks, superuser: asyncpg.Connection, viewe
 
 
 async def test_a_command_killed_at_any_step_and_given_again(
-    forks: Forks, services: Services, make_user: MakeUser, superuser: asyncpg.Connection, statement: Path, undisturbed: dict[str, list[str]]
+    forks: Forks, services: Services, make_user: MakeUser, superuser: Everywhere, statement: Path, undisturbed: dict[str, list[str]]
 ) -> None:
     """And what the killed one left, a worker completes: it changes nothing more."""
     faults = OF_THE_COMMAND + FAULTS
@@ -149,7 +149,7 @@ async def test_a_command_killed_at_any_step_and_given_again(
 
 
 async def test_a_worker_killed_at_any_step_and_another_one(
-    forks: Forks, services: Services, make_user: MakeUser, superuser: asyncpg.Connection, undisturbed: dict[str, list[str]]
+    forks: Forks, services: Services, make_user: MakeUser, superuser: Everywhere, undisturbed: dict[str, list[str]]
 ) -> None:
     viewers = {fault: await somebody(services, make_user) for fault in FAULTS}
     codes, stages = {}, []
@@ -170,7 +170,7 @@ async def test_a_worker_killed_at_any_step_and_another_one(
 
 
 async def test_a_command_killed_after_each_of_its_commits_in_turn(
-    forks: Forks, robin: Viewer, superuser: asyncpg.Connection, statement: Path, undisturbed: dict[str, list[str]]
+    forks: Forks, robin: Viewer, superuser: Everywhere, statement: Path, undisturbed: dict[str, list[str]]
 ) -> None:
     """Until one gets through: no commit leaves anything that keeps the next command from importing."""
     codes: list[int] = []
@@ -189,7 +189,7 @@ async def test_a_command_killed_after_each_of_its_commits_in_turn(
 
 
 async def test_a_command_whose_connection_is_cut_says_so_and_a_worker_goes_on(
-    forks: Forks, robin: Viewer, superuser: asyncpg.Connection, statement: Path, undisturbed: dict[str, list[str]]
+    forks: Forks, robin: Viewer, superuser: Everywhere, statement: Path, undisturbed: dict[str, list[str]]
 ) -> None:
     cut = await forks.florin("import", str(statement), "--email", email(robin), fault=Fault("record_outcome", "before", "cut"))
     reached = await stage(superuser, robin)
@@ -205,7 +205,7 @@ async def test_a_command_whose_connection_is_cut_says_so_and_a_worker_goes_on(
 
 
 async def test_a_worker_whose_connection_is_cut_tries_again_itself(
-    forks: Forks, services: Services, robin: Viewer, superuser: asyncpg.Connection, undisturbed: dict[str, list[str]]
+    forks: Forks, services: Services, robin: Viewer, superuser: Everywhere, undisturbed: dict[str, list[str]]
 ) -> None:
     await queue_import(services, robin)
 
@@ -231,7 +231,7 @@ async def test_a_queue_that_redis_forgot_is_worked_off(
     services: Services,
     redis_server: OwnRedis,
     robin: Viewer,
-    superuser: asyncpg.Connection,
+    superuser: Everywhere,
     undisturbed: dict[str, list[str]],
 ) -> None:
     await queue_import(services, robin)
@@ -250,7 +250,7 @@ async def test_a_queue_that_redis_forgot_is_worked_off(
 
 
 async def test_without_redis_a_command_imports_all_the_same(
-    forks: Forks, robin: Viewer, superuser: asyncpg.Connection, statement: Path, undisturbed: dict[str, list[str]]
+    forks: Forks, robin: Viewer, superuser: Everywhere, statement: Path, undisturbed: dict[str, list[str]]
 ) -> None:
     """The events that it could not publish wait as rows; the next relay publishes them."""
     alone = await forks.florin("import", str(statement), "--email", email(robin), redis="unix:///nowhere/redis.sock?db=0")

@@ -3,7 +3,6 @@
 import signal
 from pathlib import Path
 
-import asyncpg
 import httpx
 import pytest
 
@@ -14,6 +13,7 @@ from tests.e2e.forks import Forks
 from tests.e2e.people import Person
 from tests.e2e.processes import Running, free_port, until_ready
 from tests.e2e.statements import first_statement
+from tests.servers.everywhere import Everywhere
 
 #: Around storing the budget, around its commit, and around computing its figures, which another transaction stores.
 FAULTS = [Fault(step, when) for step in ("create_budget", "commit:1", "refold_held") for when in ("before", "after")]
@@ -56,7 +56,7 @@ async def test_a_budget_is_made_once_by_asking_again(
 
 
 async def test_whoever_listens_hears_of_what_was_committed_even_if_nobody_asks_again(
-    api: Running, forks: Forks, make_person: MakePerson, superuser: asyncpg.Connection, tmp_path: Path
+    api: Running, forks: Forks, make_person: MakePerson, superuser: Everywhere, tmp_path: Path
 ) -> None:
     """The event and the figures wait as rows: a worker tells of the one and computes the others."""
     robin = await somebody(api, forks, make_person, tmp_path)

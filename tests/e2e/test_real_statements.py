@@ -6,7 +6,6 @@ What the parser makes of each is in tests/domains/bank; here, that all of it arr
 import asyncio
 from decimal import Decimal
 
-import asyncpg
 import pytest
 
 from db.engines import Viewer
@@ -17,6 +16,7 @@ from domains.flows.services import Services
 from tests.conftest import MakeUser
 from tests.domains.bank.test_real_statements import EXPECTED, FOLDER, Account, Refusal
 from tests.e2e import rows
+from tests.servers.everywhere import Everywhere
 
 pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason=f"{FOLDER}, the folder of real statements, is not there")
 
@@ -43,7 +43,7 @@ async def take(services: Services, viewer: Viewer, name: str) -> dict[str, int]:
 
 @pytest.mark.parametrize(("name", "accounts"), [pytest.param(name, end, id=name) for name, end in _ENDS.items() if isinstance(end, list)])
 async def test_a_real_statement_ends_in_its_rows_and_a_second_time_in_nothing_new(
-    name: str, accounts: list[Account], services: Services, robin: Viewer, superuser: asyncpg.Connection
+    name: str, accounts: list[Account], services: Services, robin: Viewer, superuser: Everywhere
 ) -> None:
     said = [(each.mask, each.kind, each.currency, _number(each.balance), each.count, _number(each.total)) for each in accounts]
 
@@ -59,7 +59,7 @@ async def test_a_real_statement_ends_in_its_rows_and_a_second_time_in_nothing_ne
 
 @pytest.mark.parametrize(("name", "refusal"), [pytest.param(name, end, id=name) for name, end in _ENDS.items() if isinstance(end, Refusal)])
 async def test_a_real_statement_that_is_broken_ends_in_its_refusal_and_leaves_nothing(
-    name: str, refusal: Refusal, services: Services, robin: Viewer, superuser: asyncpg.Connection
+    name: str, refusal: Refusal, services: Services, robin: Viewer, superuser: Everywhere
 ) -> None:
     with pytest.raises(StatementRejected) as refused:
         await take(services, robin, name)

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import asyncpg
 import pytest
 
 from tests.e2e import rows
@@ -11,6 +10,7 @@ from tests.e2e.forks import Forks
 from tests.e2e.people import Person
 from tests.e2e.processes import Machine, Running
 from tests.e2e.statements import COFFEE, GROCER, first_statement, statement, today
+from tests.servers.everywhere import Everywhere
 
 BROKEN = statement([(today(), COFFEE, "-4.50"), (today(), GROCER, "-95.50"), (today(), COFFEE, "-4.50")]).replace(b"-95.50", b"-95.five")
 (LINE,) = [number for number, line in enumerate(BROKEN.splitlines(), start=1) if b"-95.five" in line]
@@ -26,9 +26,7 @@ async def robin(api: Running, make_person: MakePerson, forks: Forks, tmp_path: P
     return person
 
 
-async def test_over_the_api_a_broken_file_is_a_typed_error_with_its_line_and_nothing_stays(
-    robin: Person, superuser: asyncpg.Connection
-) -> None:
+async def test_over_the_api_a_broken_file_is_a_typed_error_with_its_line_and_nothing_stays(robin: Person, superuser: Everywhere) -> None:
     before = await rows.counts(superuser)
 
     payload = await robin.import_statement(BROKEN)
@@ -42,7 +40,7 @@ async def test_over_the_api_a_broken_file_is_a_typed_error_with_its_line_and_not
 
 
 async def test_on_the_command_line_a_broken_file_is_one_message_and_exit_code_1_and_nothing_stays(
-    machine: Machine, robin: Person, superuser: asyncpg.Connection, tmp_path: Path
+    machine: Machine, robin: Person, superuser: Everywhere, tmp_path: Path
 ) -> None:
     file = tmp_path / "broken.ofx"
     file.write_bytes(BROKEN)

@@ -15,7 +15,6 @@ import pytest
 from graphql import GraphQLInputObjectType, GraphQLObjectType, get_named_type
 from sqlalchemy import ColumnElement, FromClause, Uuid, bindparam
 
-from app.embedded import Embedded
 from db import statements
 from db.analytics.queries.merchants import Vote
 from db.bank import queries_syncs
@@ -40,6 +39,7 @@ from tests.resolvers.test_operations import DOCUMENTS
 from tests.resolvers.transaction.categories import made
 from tests.resolvers.transaction.test_series import SUMMARIES, key_of, pattern, record
 from tests.resolvers.user.links import connect
+from tests.servers.suite import Servers
 
 QUIET_S = 0.25
 #: Types whose rows are everybody's.
@@ -306,17 +306,19 @@ def lets_everything_through(_table: FromClause) -> ColumnElement[bool]:
     return bindparam("viewer", type_=Uuid).is_not(None)
 
 
-async def rows_of(servers: Embedded, user_id: UUID) -> dict[str, list[Any]]:
+async def rows_of(servers: Servers, user_id: UUID) -> dict[str, list[Any]]:
     """All that the database has of a user, but for jobs that publish events: those go by themselves."""
     found: dict[str, list[Any]] = {}
-    async with superuser(servers.superuser_dsn) as connection:
-        for table in await connection.fetch(TABLES):
-            if table["relname"] in SHARED:
-                continue
-            where = WHERE.get(table["relname"], "user_id = $1")
-            with suppress(asyncpg.UndefinedColumnError):
-                rows = await connection.fetch(f"select t::text as row from {table['name']} t where {where}", user_id)
-                found[table["name"]] = sorted(row["row"] for row in rows)
+    for database in set(servers.databases.values()):
+        async with superuser(database) as connection:
+            for table in await connection.fetch(TABLES):
+                if table["relname"] in SHARED:
+                    continue
+                where = WHERE.get(table["relname"], "user_id = $1")
+                with suppress(asyncpg.UndefinedColumnError):
+                    rows = await connection.fetch(f"select t::text as row from {table['name']} t where {where}", user_id)
+                    found[table["name"]] = sorted(row["row"] for row in rows)
+    assert found["user_schema.users"]
     return found
 
 
@@ -339,7 +341,7 @@ def without(answer: Answer, given: str) -> str:
     return repr(answer).replace(given, "<the id>")
 
 
-async def test_bola_no_id_of_a_is_anything_to_b(two: Two, servers: Embedded) -> None:
+async def test_bola_no_id_of_a_is_anything_to_b(two: Two, servers: Servers) -> None:
     assert two.a.viewer is not None
     before = await rows_of(servers, two.a.viewer.user_id)
 
@@ -401,7 +403,7 @@ async def test_a_cursor_of_as_list_continues_bs_list_with_bs_rows(two: Two) -> N
     assert {node["id"] for node in found} <= own
 
 
-async def test_as_idempotency_key_is_a_new_one_for_b(two: Two, servers: Embedded) -> None:
+async def test_as_idempotency_key_is_a_new_one_for_b(two: Two, servers: Servers) -> None:
     assert two.a.viewer is not None
     before = await rows_of(servers, two.a.viewer.user_id)
 

@@ -12,7 +12,7 @@ import asyncio
 import os
 import secrets
 import subprocess
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -76,7 +76,7 @@ class Servers:
 
     dsns, superuser_dsn: straight to one database that holds every domain, for tests that log in by themselves.
     used:      what the product's processes log in with: through the pooler, to a database per domain, if the suite runs so.
-    databases: the superuser's log-in of each database that `used` leads to.
+    databases: domain -> the superuser's log-in to the database that `used` leads to. One, or as many as domains.
     """
 
     dsns: Dsns
@@ -84,7 +84,7 @@ class Servers:
     redis_dsn: str
     folder: Path
     used: Dsns
-    databases: tuple[str, ...]
+    databases: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ def open_suite(make_folder: MakeFolder) -> Iterator[Servers]:
     with ExitStack() as stack:
         started = stack.enter_context(_running(CHOICE.dsn, make_folder()) if CHOICE.dsn else _launched(CHOICE.postgres, make_folder()))
         migrate(started.dsns)
-        used, databases = started.dsns, (started.superuser_dsn,)
+        used, databases = started.dsns, dict.fromkeys(DOMAINS, started.superuser_dsn)
         if CHOICE.split:
             used, databases = stack.enter_context(_split(started))
             migrate(used)
@@ -202,7 +202,7 @@ def _as(dsn: str, role: str, password: str) -> str:
 
 
 @contextmanager
-def _split(started: _Started) -> Iterator[tuple[Dsns, tuple[str, ...]]]:
+def _split(started: _Started) -> Iterator[tuple[Dsns, dict[str, str]]]:
     """A database per domain, without tables yet. Whatever forgets to say for which domain it asks finds a database with nothing."""
     with ExitStack() as stack:
         names = {domain: f"florin_{domain}_{uuid4().hex[:8]}" for domain in (*DOMAINS, "nothing")}
@@ -211,7 +211,7 @@ def _split(started: _Started) -> Iterator[tuple[Dsns, tuple[str, ...]]]:
             _apart(bootstrap(in_database(started.superuser_dsn, name), {}))
         domains = {domain: {role: in_database(getattr(started.dsns, role), names[domain]) for role in ROLES} for domain in DOMAINS}
         nothing = {role: in_database(getattr(started.dsns, role), names["nothing"]) for role in ROLES}
-        yield Dsns(**nothing, domains=domains), tuple(in_database(started.superuser_dsn, names[domain]) for domain in DOMAINS)
+        yield Dsns(**nothing, domains=domains), {domain: in_database(started.superuser_dsn, names[domain]) for domain in DOMAINS}
 
 
 @contextmanager

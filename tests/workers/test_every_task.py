@@ -13,10 +13,9 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import delete, func, insert, text, update
 
-from app.embedded import Embedded
 from db import jobs
 from db.analytics.queries import merchants
-from db.base import applied_jobs_table
+from db.base import DOMAINS, applied_jobs_table, schema_of
 from db.budget.models import budget_utilization
 from db.engines import Db, Dsns, Viewer
 from db.jobs import JobRef
@@ -34,6 +33,7 @@ from domains.notification.service.add_notifications import NewNotification, add_
 from tests.conftest import MakeUser
 from tests.domains.audit.trail import waiting
 from tests.domains.flows.rows import FOOD, add_rows, row
+from tests.servers.suite import Servers
 from tests.workers.conftest import change, end_live_jobs, row_of
 from workers.runner import JobRunner
 from workers.task import load_tasks
@@ -220,9 +220,10 @@ SAMPLES: dict[str, Sample] = {
 
 
 @pytest.fixture(scope="module")
-async def everything(servers: Embedded) -> AsyncIterator[Db]:
+async def everything(servers: Servers) -> AsyncIterator[Db]:
     """Sessions that see every row."""
-    superuser = Db(Dsns(app=servers.superuser_dsn, system=servers.superuser_dsn), None)
+    logins = {domain: {"system": dsn} for domain, dsn in servers.databases.items()}
+    superuser = Db(Dsns(app=servers.superuser_dsn, system=servers.superuser_dsn, domains=logins), None)
     yield superuser
     await superuser.close()
 
@@ -233,13 +234,14 @@ async def rows(everything: Db, job: JobRef) -> dict[str, list[str]]:
     When a row was last touched is left out: a fold may write what is there already. So are live events on their way out.
     """
     listed: dict[str, list[str]] = {}
-    async with everything.system("user") as session:
-        find = "select relnamespace::regnamespace::text, relname from pg_class where relkind in ('r', 'p') and not relispartition"
-        tables = (await session.execute(text(f"{find} and relnamespace::regnamespace::text like '%\\_schema' order by 1, 2"))).all()
-        for schema, table in tables:
-            where = f"where topic <> '{jobs.PUBLISH}' and id <> '{job.id}'" if table == "jobs" else ""
-            found = await session.execute(text(f"select (to_jsonb(t) - 'updated_at')::text from {schema}.{table} t {where} order by 1"))
-            listed[f"{schema}.{table}"] = list(found.scalars())
+    for domain in DOMAINS:
+        async with everything.system(domain) as session:
+            find = "select relname from pg_class where relkind in ('r', 'p') and not relispartition and relnamespace = "
+            for table in (await session.execute(text(f"{find} '{schema_of(domain)}'::regnamespace order by 1"))).scalars().all():
+                name = f"{schema_of(domain)}.{table}"
+                where = f"where topic <> '{jobs.PUBLISH}' and id <> '{job.id}'" if table == "jobs" else ""
+                found = await session.execute(text(f"select (to_jsonb(t) - 'updated_at')::text from {name} t {where} order by 1"))
+                listed[name] = list(found.scalars())
     return listed
 
 

@@ -92,6 +92,7 @@ async def test_the_token_ends_with_sign_out_on_both_transports(host: str, token:
             assert refused.value.errors[0]["extensions"]["code"] == "UNAUTHENTICATED"
 
 
+@pytest.mark.usefixtures("no_database_apart")
 async def test_without_postgres_a_signed_in_query_is_503_and_a_malformed_one_still_400(settings: Settings, redis: RedisConnections) -> None:
     gone = SecretStr("postgresql+asyncpg://florin_app:x@127.0.0.1:1/florin")
     token = await open_session(redis, uuid4(), ("UTC", "USD", "en-US"), at=datetime.now(UTC), ttl_s=60)

@@ -32,6 +32,7 @@ async def test_without_redis_it_is_alive_and_not_ready(settings: Settings) -> No
     assert ready.json() == {"status": "unavailable", "postgres": "ok", "migrations": "ok", "redis": "unavailable"}
 
 
+@pytest.mark.usefixtures("no_database_apart")
 async def test_without_postgres_it_is_alive_and_not_ready(settings: Settings) -> None:
     gone = {f"database{role}_dsn": NOWHERE for role in ("", "_system", "_owner")}
     async with api(settings, **gone) as client:

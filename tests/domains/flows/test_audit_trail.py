@@ -12,7 +12,6 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import text
 
-from app.embedded import Embedded
 from db import jobs
 from db.audit import queries
 from db.engines import Origin, Viewer
@@ -32,6 +31,7 @@ from domains.user.keys import KeyRing, UserCipher, generate_key
 from tests.conftest import MakeUser
 from tests.db.samples import insert, superuser
 from tests.domains.audit.trail import entries, settle, told, waiting
+from tests.servers.suite import Servers
 from tests.workers.conftest import change, row_of
 from workers.runner import JobRunner
 from workers.task import load_tasks
@@ -83,11 +83,11 @@ async def test_an_entry_says_who_what_when_where_and_what_changed(services: Serv
     assert await check(services, robin.user_id) is None
 
 
-async def test_nothing_readable_stands_in_the_job(services: Services, robin: Viewer, servers: Embedded) -> None:
+async def test_nothing_readable_stands_in_the_job(services: Services, robin: Viewer, servers: Servers) -> None:
     await note(services, robin, new={"notes": "for Ben's surprise"}, metadata={"file": "salary.csv"})
 
     [ref] = await waiting(services, robin.user_id)
-    async with superuser(servers.superuser_dsn) as connection:
+    async with superuser(servers.databases["budget"]) as connection:
         row = await connection.fetchval("select to_jsonb(j)::text from budget_schema.jobs j where id = $1", ref.id)
     assert not any(word in row for word in ("Ben", "notes", "salary", "203.0.113.9", "Phone"))
     assert "BUDGET_UPDATED" in row
@@ -240,7 +240,7 @@ async def chain(services: Services, robin: Viewer) -> Viewer:
         ),
     ],
 )
-async def test_what_was_tampered_with_is_found(services: Services, chain: Viewer, servers: Embedded, statement: str, found: Break) -> None:
+async def test_what_was_tampered_with_is_found(services: Services, chain: Viewer, servers: Servers, statement: str, found: Break) -> None:
     async with restored(servers, chain.user_id) as connection:
         await connection.execute(statement, chain.user_id)
 
@@ -253,10 +253,10 @@ async def test_what_was_tampered_with_is_found(services: Services, chain: Viewer
 
 
 @asynccontextmanager
-async def restored(servers: Embedded, user_id: UUID) -> AsyncIterator[Any]:
+async def restored(servers: Servers, user_id: UUID) -> AsyncIterator[Any]:
     """The superuser with every trigger off; afterwards a user's chain is what it was."""
     tables = (LOGS, HEADS)
-    async with superuser(servers.superuser_dsn) as connection:
+    async with superuser(servers.databases["audit"]) as connection:
         await connection.execute("set session_replication_role = replica")
         kept = {table: await connection.fetch(f"select * from {table} where user_id = $1", user_id) for table in tables}
         yield connection
@@ -266,8 +266,8 @@ async def restored(servers: Embedded, user_id: UUID) -> AsyncIterator[Any]:
                 await insert(connection, table, dict(row))
 
 
-async def test_a_chain_whose_key_was_destroyed_still_holds(services: Services, chain: Viewer, servers: Embedded) -> None:
-    async with superuser(servers.superuser_dsn) as connection:
+async def test_a_chain_whose_key_was_destroyed_still_holds(services: Services, chain: Viewer, servers: Servers) -> None:
+    async with superuser(servers.databases["user"]) as connection:
         await connection.execute("delete from user_schema.user_keys where user_id = $1", chain.user_id)
 
     assert await check(services, chain.user_id) is None
@@ -276,7 +276,7 @@ async def test_a_chain_whose_key_was_destroyed_still_holds(services: Services, c
 
 
 async def test_a_long_chain_is_checked_in_batches(
-    services: Services, chain: Viewer, monkeypatch: pytest.MonkeyPatch, servers: Embedded
+    services: Services, chain: Viewer, monkeypatch: pytest.MonkeyPatch, servers: Servers
 ) -> None:
     monkeypatch.setattr(verify_chains_module, "BATCH", 2)
 
@@ -286,7 +286,7 @@ async def test_a_long_chain_is_checked_in_batches(
         assert await check(services, chain.user_id) == Break(4, CHANGED)
 
 
-async def test_a_month_that_was_dropped_is_where_the_chain_begins(services: Services, chain: Viewer, servers: Embedded) -> None:
+async def test_a_month_that_was_dropped_is_where_the_chain_begins(services: Services, chain: Viewer, servers: Servers) -> None:
     """Entries 1 and 3 were written into an old month, 2 and 4 into this one: what is left of before is checked by itself."""
     old = datetime(2016, 5, 9, tzinfo=UTC)
     async with old_month(servers, old):
@@ -315,10 +315,10 @@ async def test_a_month_that_was_dropped_is_where_the_chain_begins(services: Serv
 
 
 @asynccontextmanager
-async def old_month(servers: Embedded, at: datetime) -> AsyncIterator[None]:
+async def old_month(servers: Servers, at: datetime) -> AsyncIterator[None]:
     """A partition from before there was a trail."""
     partition = f"audit_schema.audit_logs_{at:%Y_%m}"
-    async with superuser(servers.superuser_dsn) as connection:
+    async with superuser(servers.databases["audit"]) as connection:
         await connection.execute(
             f"create table {partition} partition of {LOGS} for values from ('2016-05-01 00:00+00') to ('2016-06-01 00:00+00')"
         )
@@ -327,9 +327,9 @@ async def old_month(servers: Embedded, at: datetime) -> AsyncIterator[None]:
         await connection.execute(f"drop table if exists {partition}")
 
 
-async def move_into(servers: Embedded, user_id: UUID, at: datetime, sequences: tuple[int, ...]) -> None:
+async def move_into(servers: Servers, user_id: UUID, at: datetime, sequences: tuple[int, ...]) -> None:
     """Make some entries of a chain old, and the chain whole again."""
-    async with superuser(servers.superuser_dsn) as connection:
+    async with superuser(servers.databases["audit"]) as connection:
         await connection.execute("set session_replication_role = replica")
         rows = await connection.fetch("select * from audit_schema.audit_logs where user_id = $1 order by sequence", user_id)
         await connection.execute(f"delete from {LOGS} where user_id = $1", user_id)

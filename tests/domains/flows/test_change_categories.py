@@ -9,7 +9,6 @@ from uuid import UUID
 
 import pytest
 
-from app.embedded import Embedded
 from db.budget import queries as budget_queries
 from db.engines import Viewer
 from db.transaction.queries import series
@@ -25,6 +24,7 @@ from tests.conftest import MakeUser
 from tests.db.samples import superuser
 from tests.domains.flows.rows import FOOD, GROCERIES, RENT, TRANSFER_OUT, add_rows, row
 from tests.resolvers.household import MONTH, TODAY
+from tests.servers.suite import Servers
 
 PARENTS: dict[str, str | None] = {
     FOOD: None,
@@ -100,12 +100,12 @@ def _random_row(random: Random) -> dict[str, Any]:
 
 @pytest.mark.parametrize("parent", [FOOD, None])
 async def test_sums_of_months_that_are_gone_follow_a_deleted_category(
-    services: Services, make_user: MakeUser, servers: Embedded, parent: str | None
+    services: Services, make_user: MakeUser, servers: Servers, parent: str | None
 ) -> None:
     robin = await make_user()
     gone, kept = await own(services, robin, "Gone", parent), await own(services, robin, "Kept")
     month = date(2001, 2, 1)
-    async with superuser(servers.superuser_dsn) as connection:
+    async with superuser(servers.databases["transaction"]) as connection:
         for category, total, count in ((gone, 5, 2), (kept, 7, 3)):
             await connection.execute(
                 "insert into transaction_schema.monthly_category_summary (user_id, month, category, direction, currency, total_amount,"

@@ -9,7 +9,6 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import delete, insert, select, text
 
-from app.embedded import Embedded
 from db import jobs
 from db.analytics.models import merchant_categories, merchant_category_votes
 from db.analytics.queries import merchants
@@ -27,6 +26,7 @@ from tests.resolvers.api import Client, gid
 from tests.resolvers.conftest import MakeClient
 from tests.resolvers.household import COFFEE, FOOD, MONTH, RENT, account, bring, moved
 from tests.resolvers.test_operations import DOCUMENTS
+from tests.servers.suite import Servers
 from workers.runner import JobRunner
 from workers.task import load_tasks
 
@@ -383,13 +383,13 @@ async def repair(services: Services) -> int:
         return await merchants.repair_merchants(session)
 
 
-async def test_users_who_are_gone_no_longer_agree(services: Services, make_user: MakeUser, db: Db, servers: Embedded, shop: str) -> None:
+async def test_users_who_are_gone_no_longer_agree(services: Services, make_user: MakeUser, db: Db, servers: Servers, shop: str) -> None:
     people = await say_all(services, make_user, shop, *[(FOOD, COFFEE)] * 4)
     await repair(services)
     told: list[Any] = []
 
     for gone in people[:2]:
-        async with superuser(servers.superuser_dsn) as connection:
+        async with superuser(servers.databases["analytics"]) as connection:
             await connection.execute("delete from analytics_schema.merchant_category_votes where user_id = $1", gone.user_id)
         assert await repair(services) == 1
         assert await repair(services) == 0
@@ -411,8 +411,8 @@ async def test_a_shared_row_that_is_wrong_or_missing_is_repaired(services: Servi
         assert await shared(db, shop) == right
 
 
-async def test_the_application_cannot_share_a_word(services: Services, make_user: MakeUser, servers: Embedded, shop: str) -> None:
-    async with superuser(servers.superuser_dsn) as connection:
+async def test_the_application_cannot_share_a_word(services: Services, make_user: MakeUser, servers: Servers, shop: str) -> None:
+    async with superuser(servers.databases["analytics"]) as connection:
         rights = "select has_table_privilege('florin_app', 'analytics_schema.merchant_categories', $1)"
         allowed = [await connection.fetchval(rights, right) for right in ("select", "insert", "update", "delete")]
         below_three = "insert into analytics_schema.merchant_categories (merchant_name, category, categorized_by, user_count)"

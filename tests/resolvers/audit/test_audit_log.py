@@ -109,7 +109,7 @@ async def test_what_is_personal_goes_with_the_key_and_the_rest_stays(robin: Clie
     assert robin.viewer is not None
     assert (await log(robin))["nodes"][0]["details"] == [{"name": "rows", "value": 1}]
 
-    async with superuser(servers.superuser_dsn) as connection:
+    async with superuser(servers.databases["user"]) as connection:
         await connection.execute("delete from user_schema.user_keys where user_id = $1", robin.viewer.user_id)
     robin.services.cipher._kept.pop(robin.viewer.user_id)  # type: ignore[attr-defined]  # a minute later
     [entry] = (await log(robin))["nodes"]

@@ -8,13 +8,13 @@ from uuid import UUID
 
 import pytest
 
-from app.embedded import Embedded
 from domains.transaction.service.record_patterns import FoundPattern, PatternInvalid, record_patterns
 from resolvers.ids import split_global_id
 from tests.db.samples import superuser
 from tests.resolvers.api import Client, codes, gid
 from tests.resolvers.conftest import MakeClient
 from tests.resolvers.household import COFFEE, FOOD, GROCERIES, MONTH, TODAY, account, bring, moved
+from tests.servers.suite import Servers
 
 PATTERNS = """query($first: Int, $after: String, $filter: RecurringPatternFilter, $sort: RecurringPatternSort) { me {
   recurringPatterns(first: $first, after: $after, filter: $filter, sort: $sort) {
@@ -238,11 +238,11 @@ async def test_months_are_summed_exactly_by_category_direction_and_currency(make
 
 
 @pytest.mark.parametrize("sort", ["MONTH_DESC", "MONTH_ASC"])
-async def test_pages_of_months_bring_every_sum_once_also_of_no_category(make_client: MakeClient, servers: Embedded, sort: str) -> None:
+async def test_pages_of_months_bring_every_sum_once_also_of_no_category(make_client: MakeClient, servers: Servers, sort: str) -> None:
     client = await make_client()
     assert client.viewer is not None
     months = [date(2019, month, 1) for month in (1, 2, 3)]
-    async with superuser(servers.superuser_dsn) as connection:
+    async with superuser(servers.databases["transaction"]) as connection:
         await connection.executemany(
             "insert into transaction_schema.monthly_category_summary (user_id, month, category, direction, currency, total_amount,"
             " transaction_count, is_frozen) values ($1, $2, $3, $4, $5, 1, 1, true)",
@@ -298,7 +298,7 @@ async def test_flags_and_merchants_narrow_a_list(make_client: MakeClient) -> Non
     assert codes(await client.ask(LISTED, filter={"merchant": "a\u0000"})) == ["BAD_USER_INPUT"]
 
 
-async def test_everything_that_is_kept_of_a_transaction_is_shown(make_client: MakeClient, servers: Embedded) -> None:
+async def test_everything_that_is_kept_of_a_transaction_is_shown(make_client: MakeClient, servers: Servers) -> None:
     client, (plain, full) = await somebody(make_client, "1.00", "2.00")
     assert client.viewer is not None
     meta = {"type": "POS", "reference": "R 1", "check_number": "7", "extra": "kept"}
@@ -316,7 +316,7 @@ async def test_everything_that_is_kept_of_a_transaction_is_shown(make_client: Ma
         "is_duplicate": True,
         "duplicate_of": key_of(plain),
     }
-    async with superuser(servers.superuser_dsn) as connection:
+    async with superuser(servers.databases["transaction"]) as connection:
         places = ", ".join(f"{name} = ${n}" for n, name in enumerate(said, start=3))
         await connection.execute(
             f"update transaction_schema.transactions set {places} where user_id = $1 and id = $2",

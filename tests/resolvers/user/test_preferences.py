@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from app.embedded import Embedded
 from db.user.models import CHOICES, user_preferences, users
 from tests.db.samples import superuser
 from tests.resolvers.api import Client, codes
 from tests.resolvers.conftest import MakeClient
 from tests.resolvers.test_operations import DOCUMENTS
+from tests.servers.suite import Servers
 
 READ, UPDATE = DOCUMENTS["user/preferences"], DOCUMENTS["user/update_preferences"]
 DEFAULTS: dict[str, Any] = {
@@ -216,11 +216,11 @@ async def test_an_amount_stays_in_the_currency_in_which_it_was_said(make_client:
     assert said_anew["transactionAlertThreshold"] == {"amount": "700", "currency": "JPY"}
 
 
-async def test_a_linked_chat_is_told_of_and_its_id_is_not(make_client: MakeClient, servers: Embedded) -> None:
+async def test_a_linked_chat_is_told_of_and_its_id_is_not(make_client: MakeClient, servers: Servers) -> None:
     client = await make_client()
     assert client.viewer is not None
     await change(client, emailNotifications=False)
-    async with superuser(servers.superuser_dsn) as connection:
+    async with superuser(servers.databases["user"]) as connection:
         await connection.execute(
             "update user_schema.user_preferences set telegram_chat_id = '4711', telegram_username = 'robin' where user_id = $1",
             client.viewer.user_id,
