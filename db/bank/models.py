@@ -61,6 +61,10 @@ class BankConnection(Base):
             "status <> 'active' or provider not in ('plaid', 'tink', 'open_banking') or access_token_encrypted is not null",
             name="active_has_token",
         ),
+        CheckConstraint(
+            "status <> 'disconnected' or access_token_encrypted is null and refresh_token_encrypted is null and token_expires_at is null",
+            name="disconnected_has_no_token",
+        ),
         UniqueConstraint("id", "user_id"),
         Index("uq_bank_connections_item", "provider", "provider_item_id", unique=True, postgresql_where=SHARED_ITEMS),
         Index("uq_bank_connections_user_item", "user_id", "provider", "provider_item_id", unique=True, postgresql_where=PER_USER_ITEMS),

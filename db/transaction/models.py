@@ -284,6 +284,7 @@ class MonthlyCategorySummary(Base):
         *not_negative("total_amount"),
         CheckConstraint("transaction_count > 0", name="transaction_count_positive"),
         CheckConstraint("extract(day from month) = 1", name="month_is_first_day"),
+        Index("ix_monthly_category_summary_frozen", "user_id", "month", postgresql_where=text("is_frozen")),
     )
 
     user_id: Mapped[UUID] = mapped_column(Uuid)

@@ -41,7 +41,10 @@ class Base(DeclarativeBase):
 
 
 class User(Base):
-    """A person. `email` is as they typed it; `email_normalized` is what makes two addresses one, and is made by the application."""
+    """A person. `email` is as they typed it; `email_normalized` is what makes two addresses one, and is made by the application.
+
+    Credentials end with the account: a trigger takes them out of a row that is marked deleted.
+    """
 
     __tablename__ = "users"
     __table_args__ = (

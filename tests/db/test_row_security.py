@@ -147,9 +147,12 @@ async def test_everybody_has_no_right_on_anything_of_ours(servers: Embedded) -> 
     assert granted == []
     bounded = ["search_path=pg_catalog, pg_temp"]
     assert [tuple(row) for row in definers] == [
+        ("drop_empty", "florin_owner", [*bounded, "lock_timeout=2s"]),
         ("drop_month", "florin_owner", [*bounded, "lock_timeout=5s"]),
+        ("drop_partitions", "florin_owner", [*bounded, "lock_timeout=5s"]),
         ("ensure_month", "florin_owner", bounded),
         ("ensure_partition", "florin_owner", bounded),
+        ("list_partitions", "florin_owner", bounded),
     ]
 
 
