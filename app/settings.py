@@ -10,10 +10,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
 
 from app.errors import SettingsInvalid
+from db.dsn import postgres_dsn, redis_dsn
 from db.engines import Dsns, Pooler
 
 PREFIX = "FLORIN_"
@@ -27,29 +26,19 @@ KIB = 1024
 MIB = 1024 * KIB
 
 
-def _as_asyncpg(value: SecretStr) -> SecretStr:
-    """A Postgres DSN in any common spelling, as SQLAlchemy wants it for asyncpg; libpq's `sslmode` becomes `ssl`."""
-    try:
-        url = make_url(value.get_secret_value())
-    except (ArgumentError, ValueError):
-        url = None
-    if url is None or url.drivername not in ("postgres", "postgresql", "postgresql+asyncpg") or not url.database:
-        raise ValueError("write it as postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
-    query = {"ssl" if name == "sslmode" else name: text for name, text in url.query.items()}
-    return SecretStr(url.set(drivername="postgresql+asyncpg", query=query).render_as_string(hide_password=False))
+def _postgres(value: SecretStr) -> SecretStr:
+    return SecretStr(postgres_dsn(value.get_secret_value()))
 
 
 def _redis(value: SecretStr) -> SecretStr:
-    if not value.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
-        raise ValueError("write it as redis://HOST:PORT/0, rediss://... or unix://PATH?db=0")
-    return value
+    return SecretStr(redis_dsn(value.get_secret_value()))
 
 
 def _words(value: object) -> object:
     return tuple(word.strip().rstrip("/") for word in value.split(",") if word.strip()) if isinstance(value, str) else value
 
 
-PostgresDsn = Annotated[SecretStr, AfterValidator(_as_asyncpg)]
+PostgresDsn = Annotated[SecretStr, AfterValidator(_postgres)]
 RedisDsn = Annotated[SecretStr, AfterValidator(_redis)]
 
 
@@ -151,7 +140,7 @@ def domain_dsns(environ: Mapping[str, str]) -> dict[str, dict[str, str]]:
     for name, value in environ.items():
         if (match := _OVERRIDE.fullmatch(name)) and value:
             try:
-                dsn = _as_asyncpg(SecretStr(value))
+                dsn = _postgres(SecretStr(value))
             except ValueError as error:
                 raise SettingsInvalid(f"{name}: {error}.") from None
             found.setdefault(match[1].lower(), {})[OVERRIDES[match[2]]] = dsn.get_secret_value()

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import signal
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvloop
 
@@ -16,8 +16,12 @@ from app.errors import SettingsInvalid
 from app.logging import configure
 from app.settings import Settings
 from app.wiring import open_services
+from db.dsn import redis_options
 from workers.process import QUEUE, WorkerProcess, health_key
 from workers.task import load_tasks
+
+if TYPE_CHECKING:
+    from arq.connections import RedisSettings
 
 
 async def work(settings: Settings) -> None:
@@ -58,7 +62,6 @@ def __getattr__(name: str) -> Any:
 
 
 def _worker_settings(settings: Settings) -> dict[str, Any]:
-    from arq.connections import RedisSettings
     from arq.worker import func
 
     async def start(ctx: dict[Any, Any]) -> None:  # noqa: ARG001 - as arq calls it
@@ -70,10 +73,20 @@ def _worker_settings(settings: Settings) -> dict[str, Any]:
     return {
         "functions": [func(launched, name="launched")],
         "on_startup": start,
-        "redis_settings": RedisSettings.from_dsn(settings.redis()),
+        "redis_settings": _redis_settings(settings),
         "queue_name": f"{QUEUE}:launcher",
         "health_check_key": health_key(),
     }
+
+
+def _redis_settings(settings: Settings) -> "RedisSettings":
+    """arq reads a DSN by itself, but no options of TLS in it, and a password as it is encoded."""
+    from arq.connections import RedisSettings
+
+    options = redis_options(settings.redis())
+    names = {"path": "unix_socket_path", "db": "database", "client_name": None, "connection_class": None}
+    named = {names.get(name, name): value for name, value in options.items()}
+    return RedisSettings(ssl=settings.redis().startswith("rediss:"), **{name: value for name, value in named.items() if name})
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from sqlalchemy.orm import Session
 
 from db import jobs
 from db.connection import LOST, Row, SystemConnection, ViewerConnection, encode_json
+from db.dsn import DIALECT, driver_dsn
 from db.errors import DatabaseBusy, DatabaseUnavailable, NoViewer, PoolExhausted, passing_failure
 from db.live import Event, announce
 from db.read import Read
@@ -288,7 +289,7 @@ class _Writers:
 
 def _make_engine(dsn: str, *, viewers: bool, size: int, pooler: Pooler) -> AsyncEngine:
     engine = create_async_engine(
-        dsn,
+        DIALECT,
         pool_size=size,
         max_overflow=0,
         pool_timeout=POOL_TIMEOUT_S,
@@ -297,6 +298,7 @@ def _make_engine(dsn: str, *, viewers: bool, size: int, pooler: Pooler) -> Async
         json_deserializer=orjson.loads,
         hide_parameters=True,
         connect_args={
+            "dsn": driver_dsn(dsn),
             "connection_class": ViewerConnection if viewers else SystemConnection,
             "record_class": Row,
             "max_cached_statement_lifetime": 0,

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from db.base import APP_ROLE, OWNER_ROLE, SYSTEM_ROLE, schema_of
+from db.dsn import DIALECT, driver_dsn
 from db.redis import RedisConnections, answer
 
 TIMEOUT_S: Final = 5.0
@@ -79,7 +80,9 @@ def describe(dsn: str) -> str:
 @asynccontextmanager
 async def looking(dsn: str) -> AsyncIterator["Look"]:
     """A read-only transaction as the DSN's role. Errors: those of the driver, OSError, TimeoutError."""
-    engine = create_async_engine(dsn, poolclass=NullPool, connect_args={"statement_cache_size": 0, "timeout": TIMEOUT_S})
+    engine = create_async_engine(
+        DIALECT, poolclass=NullPool, connect_args={"dsn": driver_dsn(dsn), "statement_cache_size": 0, "timeout": TIMEOUT_S}
+    )
     try:
         async with engine.connect() as opened:
             driver: Any = (await opened.get_raw_connection()).driver_connection

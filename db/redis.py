@@ -8,6 +8,7 @@ import redis.asyncio as redis
 from redis.commands.core import AsyncScript
 from redis.exceptions import RedisError
 
+from db.dsn import redis_options
 from db.errors import RedisUnavailable
 
 #: Published to after every commit that left a job: the relay looks at once.
@@ -23,13 +24,16 @@ class RedisConnections:
     def __init__(self, dsn: str) -> None:
         self.dsn = dsn
         self._scripts: dict[str, AsyncScript] = {}
-        self.client: redis.Redis = redis.Redis.from_url(
-            dsn,
+        self._options = redis_options(dsn)
+        self.client = self._open(
             socket_timeout=COMMAND_TIMEOUT_S,
             socket_connect_timeout=COMMAND_TIMEOUT_S,
             max_connections=CONNECTIONS,
             health_check_interval=30,
         )
+
+    def _open(self, **options: Any) -> redis.Redis:
+        return redis.Redis.from_pool(redis.ConnectionPool(**{**options, **self._options}))
 
     def script(self, source: str) -> AsyncScript:
         """The script, sent by its hash; loaded again by itself where Redis has forgotten it."""
@@ -40,7 +44,7 @@ class RedisConnections:
     def subscriber(self) -> "redis.client.PubSub":
         """A connection of its own for subscriptions; it waits for messages without a time-out."""
         over_tcp = {} if self.dsn.startswith("unix:") else {"socket_keepalive": True}
-        client = redis.Redis.from_url(self.dsn, socket_connect_timeout=COMMAND_TIMEOUT_S, health_check_interval=15, **over_tcp)
+        client = self._open(socket_connect_timeout=COMMAND_TIMEOUT_S, health_check_interval=15, **over_tcp)
         pubsub: redis.client.PubSub = client.pubsub(ignore_subscribe_messages=False)
         return pubsub
 

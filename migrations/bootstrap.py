@@ -17,7 +17,7 @@ from typing import Any
 import asyncpg
 
 from db.base import APP_ROLE, EXTENSIONS_SCHEMA, OWNER_ROLE, SYSTEM_ROLE
-from migrations.dsn import driver_dsn
+from db.dsn import driver_dsn
 
 ROLES = (OWNER_ROLE, APP_ROLE, SYSTEM_ROLE)
 ATTEMPTS = 8

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 
 from db.base import DOMAINS, schema_of
-from migrations.dsn import driver_dsn
+from db.dsn import DIALECT, driver_dsn
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -134,7 +134,7 @@ async def _run(dsn: str, domains: Sequence[str], work: Callable[["Config"], None
     from sqlalchemy.ext.asyncio import create_async_engine
     from sqlalchemy.pool import NullPool
 
-    engine = create_async_engine(dsn, poolclass=NullPool)
+    engine = create_async_engine(DIALECT, poolclass=NullPool, connect_args={"dsn": driver_dsn(dsn)})
     async with engine.connect() as connection:
         for domain in domains:
             config = Config(stdout=io.StringIO())

@@ -36,7 +36,7 @@ def test_with_nothing_set_the_servers_are_embedded() -> None:
     ("written", "read"),
     [
         (APP, "postgresql+asyncpg://app:secret@db.example:5432/florin"),
-        ("postgres://app@db/florin?sslmode=require", "postgresql+asyncpg://app@db/florin?ssl=require"),
+        ("postgres://app@db/florin?sslmode=require", "postgresql+asyncpg://app@db/florin?sslmode=require"),
         ("postgresql+asyncpg://app:p%40ss@/florin?host=/run/pg", "postgresql+asyncpg://app:p%40ss@/florin?host=%2Frun%2Fpg"),
     ],
 )

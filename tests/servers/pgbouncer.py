@@ -18,8 +18,8 @@ from sqlalchemy.engine import make_url
 
 from app import machine
 from db.base import APP_ROLE, SYSTEM_ROLE
+from db.dsn import driver_dsn
 from db.engines import Dsns
-from migrations.dsn import driver_dsn
 
 DEPLOYED = Path(__file__).parents[2] / "deploy" / "pgbouncer" / "pgbouncer.ini"
 START_TIMEOUT_S = 10.0

@@ -3,15 +3,19 @@
     FLORIN_TEST_POSTGRES=FOLDER    the Postgres (15 or later) whose programs are in FOLDER/bin, on data of its own
     FLORIN_TEST_DSN=DSN            a server that runs, as its superuser. For tests only: roles of ours get other passwords there
     FLORIN_TEST_SPLIT=1            every domain in a database of its own
+    FLORIN_TEST_REDIS=FILE         the redis-server or valkey-server to start, 6.2 or later
     FLORIN_TEST_POOLER=1           processes reach the server through a PgBouncer in transaction mode
 
 They are taken out of the environment here: what tests start must not know of them.
 """
 
 import asyncio
+import atexit
 import os
 import secrets
+import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -29,9 +33,9 @@ from app import machine, postgres
 from app.embedded import Embedded
 from app.machine import Account
 from db.base import APP_ROLE, DOMAINS, OWNER_ROLE, SYSTEM_ROLE
+from db.dsn import driver_dsn
 from db.engines import Dsns
 from migrations.bootstrap import bootstrap
-from migrations.dsn import driver_dsn
 from migrations.run import upgrade
 from tests.servers.pgbouncer import PgBouncer
 
@@ -47,16 +51,19 @@ class Choice:
     dsn: str | None
     split: bool
     pooler: bool
+    redis: str | None
 
     @classmethod
     def take(cls) -> "Choice":
-        given = {name: os.environ.pop(f"FLORIN_TEST_{name}", "") for name in ("POSTGRES", "DSN", "SPLIT", "POOLER")}
+        given = {name: os.environ.pop(f"FLORIN_TEST_{name}", "") for name in ("POSTGRES", "DSN", "SPLIT", "POOLER", "REDIS")}
         unknown = [name for name in os.environ if name.startswith("FLORIN_TEST_")]
         if unknown:
             raise pytest.UsageError(f"no choice of servers: {', '.join(unknown)}")
         if given["POSTGRES"] and given["DSN"]:
             raise pytest.UsageError("FLORIN_TEST_POSTGRES and FLORIN_TEST_DSN are two servers: name one")
-        return cls(given["POSTGRES"] or None, given["DSN"] or None, given["SPLIT"] == "1", given["POOLER"] == "1")
+        if given["REDIS"]:
+            _prefer_redis(given["REDIS"])
+        return cls(given["POSTGRES"] or None, given["DSN"] or None, given["SPLIT"] == "1", given["POOLER"] == "1", given["REDIS"] or None)
 
     @property
     def is_embedded(self) -> bool:
@@ -64,7 +71,20 @@ class Choice:
 
     def __str__(self) -> str:
         where = f"the Postgres of {self.postgres}" if self.postgres else "a server that runs" if self.dsn else "the embedded Postgres"
+        where += f", {self.redis}" if self.redis else ""
         return where + (", a database per domain" if self.split else "") + (", behind PgBouncer" if self.pooler else "")
+
+
+def _prefer_redis(given: str) -> None:
+    """The launcher, and every process that tests start, takes the first redis-server on PATH."""
+    program = Path(given).resolve()
+    if machine.redis_version(program) < machine.OLDEST_REDIS:
+        raise pytest.UsageError(f"FLORIN_TEST_REDIS: {program} is no Redis of 6.2 or later")
+    folder = Path(tempfile.mkdtemp(prefix="florin-tests-redis-"))
+    folder.chmod(0o755)  # the servers of a run as root are another account's
+    (folder / "redis-server").symlink_to(program)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    os.environ["PATH"] = f"{folder}{os.pathsep}{os.environ['PATH']}"
 
 
 CHOICE = Choice.take()
