@@ -8,6 +8,7 @@ Domains that share a DSN share its pools.
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -16,20 +17,26 @@ from typing import Any, Literal
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
+import asyncpg
 import orjson
-from sqlalchemy import event
+import structlog
+from sqlalchemy import Engine, event
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import Session
+from sqlalchemy.util import await_only
 
 from db import jobs
-from db.connection import LOST, Row, SystemConnection, ViewerConnection, encode_json
+from db.attempts import note_commit
+from db.connection import LOST, Row, SystemConnection, Trust, ViewerConnection, encode_json
 from db.dsn import DIALECT, driver_dsn
 from db.errors import DatabaseBusy, DatabaseUnavailable, NoViewer, PoolExhausted, passing_failure
 from db.live import Event, announce
-from db.read import Read
+from db.read import Read, to_its_end, wait_for_endings
 from db.redis import RedisConnections
+
+log = structlog.get_logger(__name__)
 
 #: What may run without a viewer.
 SYSTEM_USES = (
@@ -55,6 +62,13 @@ STATEMENT_CACHES: Mapping[Pooler, Mapping[str, int]] = {
 #: A killed process's events are published by the relay after this long.
 OUTBOX_DELAY_S = 2.0
 OUTBOX_FLUSH_S = 0.2
+#: A connection that was idle for so long is asked for a sign of life before it is used: firewalls forget, and say nothing.
+PING_AFTER_S = 10.0
+CONNECTED_WITHIN_S = 8.0
+#: A server that says nothing at all is given up. Longer than the roles' statement_timeout, by which a server that is there speaks.
+ANSWERED_WITHIN_S: Mapping[str, float] = {"app": 35.0, "system": 125.0}
+#: How long a transaction may take to roll back before its connection is closed instead.
+ENDED_WITHIN_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +190,7 @@ class Db:
 
     async def close(self) -> None:
         await self._outbox.close()
+        await wait_for_endings()
         for engine in self._engines.values():
             await engine.dispose()
 
@@ -236,19 +251,38 @@ class Db:
 
     @asynccontextmanager
     async def _transaction(self, session: AsyncSession) -> AsyncIterator[None]:
+        driver: SystemConnection | None = None
         try:
             with _unavailable():
-                await session.connection()
+                opened = await session.connection()
+                driver = opened.sync_connection.connection.driver_connection  # type: ignore[union-attr]
                 yield
-                await session.commit()
+                try:
+                    await session.commit()
+                except BaseException as error:
+                    note_commit(error)
+                    raise
+                note_commit(None)
         finally:
-            await asyncio.shield(session.close())
+            await to_its_end(_end(session, driver))
 
     def _engine(self, dsn: str, *, viewers: bool) -> AsyncEngine:
         engine = self._engines.get((dsn, viewers))
         if engine is None:
             engine = self._engines[(dsn, viewers)] = _make_engine(dsn, viewers=viewers, size=self._pool_size, pooler=self.dsns.pooler)
         return engine
+
+
+async def _end(session: AsyncSession, driver: SystemConnection | None) -> None:
+    """Roll back what is open and give the connection back, whatever the server does: it has so long, then the connection is closed."""
+    watch = None if driver is None else asyncio.get_running_loop().call_later(ENDED_WITHIN_S, driver.terminate)
+    try:
+        await session.close()
+    except (DBAPIError, *LOST):
+        await session.invalidate()  # it went away meanwhile, and what was open on it with it
+    finally:
+        if watch is not None:
+            watch.cancel()
 
 
 class _Turns:
@@ -302,25 +336,60 @@ def _make_engine(dsn: str, *, viewers: bool, size: int, pooler: Pooler) -> Async
             "connection_class": ViewerConnection if viewers else SystemConnection,
             "record_class": Row,
             "max_cached_statement_lifetime": 0,
+            "timeout": CONNECTED_WITHIN_S,
+            "command_timeout": ANSWERED_WITHIN_S["app" if viewers else "system"],
             **STATEMENT_CACHES[pooler],
         },
     )
-    event.listen(engine.sync_engine, "checkout", _refuse_closed)
-    if viewers:
-        event.listen(engine.sync_engine, "checkout", _forget_viewer)
-        event.listen(engine.sync_engine, "checkin", _forget_viewer)
+    _keep_clean(engine.sync_engine, viewers=viewers)
     return engine
 
 
-def _refuse_closed(connection: Any, _record: Any, _proxy: Any) -> None:
-    """The driver has seen the server hang up on this idle connection: have the pool make another. Costs no trip."""
-    if connection.driver_connection.is_closed():
+def _keep_clean(engine: Engine, *, viewers: bool) -> None:
+    """Nobody is handed a connection that is not there, or one that another left anything on. Costs no trip while it is in use."""
+    trust = Trust()
+
+    def prepare(connection: Any, _record: Any) -> None:
+        driver: SystemConnection = connection.driver_connection
+        driver.trust = trust
+        driver.keep_alive()
+
+    def check(connection: Any, _record: Any, _proxy: Any) -> None:
+        driver: SystemConnection = connection.driver_connection
+        if viewers:
+            connection.driver_connection.viewer_id = None
+        if driver.is_closed():
+            raise DisconnectionError  # the driver has seen the server hang up: the pool makes another
+        idle_s = time.monotonic() - driver.idle_since
+        if idle_s >= PING_AFTER_S or driver.idle_since <= trust.lost_at:
+            _ping(driver)
+
+    def take_back(connection: Any, _record: Any) -> None:
+        if connection is None:
+            return
+        driver: SystemConnection = connection.driver_connection
+        if viewers:
+            connection.driver_connection.viewer_id = None
+        driver.idle_since = time.monotonic()
+        if not driver.is_clean():
+            if driver.is_suspect:
+                log.warning("db.connection_discarded", reason="something may have been left in its session")
+            driver.terminate()
+
+    event.listen(engine, "connect", prepare)
+    event.listen(engine, "checkout", check)
+    event.listen(engine, "checkin", take_back)
+
+
+def _ping(driver: SystemConnection) -> None:
+    """Ask whether the server is there still, unless others of the pool were not answered since. Errors: DisconnectionError."""
+    if driver.idle_since <= driver.trust.lost_at:
+        driver.terminate()
         raise DisconnectionError
-
-
-def _forget_viewer(connection: Any, _record: Any, _proxy: Any = None) -> None:
-    if connection is not None:
-        connection.driver_connection.viewer_id = None
+    try:
+        await_only(driver.ping())
+    except (asyncpg.PostgresError, *LOST) as error:
+        raise DisconnectionError from error
 
 
 class _unavailable:

@@ -1,7 +1,7 @@
 """One read transaction: a snapshot that all loaders of an operation share, one statement at a time."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from datetime import date
 from typing import Any, cast
 from uuid import UUID
@@ -15,6 +15,24 @@ from db.errors import DatabaseUnavailable, passing_failure
 from db.statements import Statement
 
 ROLLBACK_WITHIN_S = 2.0
+
+#: What goes on although whoever began it was cancelled. The loop itself keeps no task alive.
+_ending: set[asyncio.Task[None]] = set()
+
+
+async def to_its_end(work: Coroutine[Any, Any, None]) -> None:
+    """Run the work in a task that a cancellation of the caller does not reach."""
+    task = asyncio.create_task(work, name="db.ending")
+    _ending.add(task)
+    task.add_done_callback(_ending.discard)
+    await asyncio.shield(task)
+
+
+async def wait_for_endings() -> None:
+    """Wait until all that was begun so on this loop has ended. Each is bounded."""
+    loop = asyncio.get_running_loop()
+    while mine := [task for task in _ending if task.get_loop() is loop]:
+        await asyncio.wait(mine)
 
 
 class _driver_errors:
@@ -89,15 +107,15 @@ class Read:
         await greenlet_spawn(self._fairy.close)
 
     async def abandon(self) -> None:
-        """Give up, whatever state the connection is in. Shielded: whoever cancels us again cannot leave it half-way."""
-        await asyncio.shield(self._roll_back())
+        """Give up, whatever state the connection is in. Whoever cancels us again cannot leave it half-way."""
+        await to_its_end(self._roll_back())
 
     async def _roll_back(self) -> None:
         try:
-            async with asyncio.timeout(ROLLBACK_WITHIN_S):
-                await self._connection.execute("ROLLBACK")
-        except (asyncpg.PostgresError, *LOST, TimeoutError):
+            if not self._connection.is_closed():
+                async with asyncio.timeout(ROLLBACK_WITHIN_S):
+                    await self._connection.execute("ROLLBACK")
+        except (asyncpg.PostgresError, *LOST):
             self._connection.terminate()
-            await greenlet_spawn(self._fairy.invalidate)
         finally:
             await greenlet_spawn(self._fairy.close)

@@ -65,7 +65,7 @@ async def test_of_a_deadlock_one_is_told_to_try_again(db: Db, make_user: MakeUse
 
     outcomes = await asyncio.gather(cross(871_001, 871_002), cross(871_002, 871_001), return_exceptions=True)
 
-    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["DatabaseBusy", "NoneType"]
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Conflict", "NoneType"]
 
 
 @pytest.mark.parametrize("kind", ["read", "write"])

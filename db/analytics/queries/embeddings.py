@@ -26,6 +26,7 @@ from sqlalchemy import (
     literal,
     literal_column,
     select,
+    true,
 )
 from sqlalchemy import table as named_table
 from sqlalchemy.dialects.postgresql import insert as upsert
@@ -103,9 +104,9 @@ def search_on() -> Select[Any]:
     version = cast(func.string_to_array(func.regexp_replace(_extension.c.extversion, "[^0-9.].*$", ""), "."), ARRAY(Integer))
     can = version >= literal_column(f"'{ITERATES_SINCE}'::integer[]")
     asked = and_(
-        func.set_config("hnsw.iterative_scan", "strict_order", True).is_not(None),
-        func.set_config("hnsw.ef_search", str(EF_SEARCH), True).is_not(None),
-        func.set_config("plan_cache_mode", "force_custom_plan", True).is_not(None),
+        func.set_config("hnsw.iterative_scan", "strict_order", true()).is_not(None),
+        func.set_config("hnsw.ef_search", str(EF_SEARCH), true()).is_not(None),
+        func.set_config("plan_cache_mode", "force_custom_plan", true()).is_not(None),
     )
     return select(case((can, asked), else_=False)).where(_extension.c.extname == "vector")
 
