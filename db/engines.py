@@ -194,14 +194,14 @@ class Db:
         for engine in self._engines.values():
             await engine.dispose()
 
-    def dsn_key(self, domain: str) -> str:
-        """Domains with equal keys can share one read transaction."""
-        return self.dsns.of(domain, "read")
+    def dsn_key(self, domain: str, *, fresh: bool = False) -> str:
+        """Domains with equal keys can share one read transaction. `fresh` as in `open_read`."""
+        return self.dsns.of(domain, "app" if fresh else "read")
 
     @asynccontextmanager
     async def read(self, domain: str, viewer: Viewer | None) -> AsyncIterator[Read]:
-        """One snapshot. Errors: NoViewer, DatabaseUnavailable."""
-        read = await self.open_read(domain, viewer)
+        """One snapshot, never of a replica: what a use case reads decides what it writes. Errors: NoViewer, DatabaseUnavailable."""
+        read = await self.open_read(domain, viewer, fresh=True)
         try:
             yield read
         except BaseException:
@@ -209,11 +209,14 @@ class Db:
             raise
         await read.close()
 
-    async def open_read(self, domain: str, viewer: Viewer | None) -> Read:
-        """As `read`, for callers whose life has no block: they must close() or abandon() it."""
+    async def open_read(self, domain: str, viewer: Viewer | None, *, fresh: bool = False) -> Read:
+        """As `read`, for callers whose life has no block: they must close() or abandon() it.
+
+        fresh: what was committed before must be seen. Without, the domain's read replica is asked if it has one, which lags.
+        """
         if viewer is None:
             raise NoViewer
-        engine = self._engine(self.dsns.of(domain, "read"), viewers=True)
+        engine = self._engine(self.dsn_key(domain, fresh=fresh), viewers=True)
         read = Read(engine, viewer.user_id, self._now().astimezone(ZoneInfo(viewer.timezone)).date())
         with _unavailable():
             await read.begin()

@@ -59,8 +59,8 @@ class OperationContext:
         return self.viewer
 
     def fresh(self) -> "OperationContext":
-        """The same viewer and services with nothing read yet."""
-        return OperationContext(
+        """The same viewer and services with nothing read yet: for an event, whose commit must be seen."""
+        context = OperationContext(
             self.services,
             self.viewer,
             request_id=self.request_id,
@@ -69,6 +69,8 @@ class OperationContext:
             address=self.address,
             origin=self.origin,
         )
+        context.reads.is_fresh = True
+        return context
 
     async def once(self, name: str, ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """What `ask` answers, asked once per operation, however many fields of however many rows want it."""
@@ -83,6 +85,7 @@ class OperationContext:
         await self.loaders.stop()
         self.loaders.clear()
         await self.reads.close()
+        self.reads.is_fresh = True
 
     async def start_over(self) -> None:
         """Forget what was read after something failed: the transactions may be unusable. What could not be opened stays so."""

@@ -126,14 +126,18 @@ class OpenRead(Protocol):
 class ReadSource(Protocol):
     """What opens read transactions (`db.engines.Db`)."""
 
-    def dsn_key(self, domain: str) -> Hashable: ...
-    async def open_read(self, domain: str, viewer: Viewer | None) -> Any: ...
+    def dsn_key(self, domain: str, *, fresh: bool = False) -> Hashable: ...
+    async def open_read(self, domain: str, viewer: Viewer | None, *, fresh: bool = False) -> Any: ...
 
 
 class Reads:
-    """The read transactions of an operation: one per database, opened when first needed, all closed at its end."""
+    """The read transactions of an operation: one per database, opened when first needed, all closed at its end.
+
+    is_fresh: they see every commit so far, the operation's own above all; else a replica may serve them. Whoever sets it closes first.
+    """
 
     def __init__(self, source: ReadSource, viewer: Viewer | None) -> None:
+        self.is_fresh = False
         self._source = source
         self._viewer = viewer
         self._open: dict[Hashable, OpenRead] = {}
@@ -149,13 +153,13 @@ class Reads:
         return read
 
     async def _opened(self, domain: str) -> Any:
-        key = self._source.dsn_key(domain)
+        key = self._source.dsn_key(domain, fresh=self.is_fresh)
         async with self._lock:
             if key in self._refused:
                 raise self._refused[key]
             if key not in self._open:
                 try:
-                    self._open[key] = await self._source.open_read(domain, self._viewer)
+                    self._open[key] = await self._source.open_read(domain, self._viewer, fresh=self.is_fresh)
                 except Exception as error:
                     self._refused[key] = error
                     raise

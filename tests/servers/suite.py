@@ -157,7 +157,7 @@ def _launched(other: str | None, folder: Path) -> Iterator[_Started]:
     """The embedded servers of a folder, with the programs of another Postgres if one is named."""
     with ExitStack() as stack:
         if other is not None:
-            for patch in _programs_of(_installation(other)):
+            for patch in _programs_of(installation(other)):
                 stack.enter_context(patch)
         embedded = Embedded.start(folder)
     try:
@@ -166,7 +166,7 @@ def _launched(other: str | None, folder: Path) -> Iterator[_Started]:
         embedded.stop()
 
 
-def _installation(given: str) -> Path:
+def installation(given: str) -> Path:
     folder = Path(given).resolve()
     folder = folder.parent if folder.name == "bin" else folder
     if not (folder / "bin" / "postgres").exists():

@@ -237,8 +237,8 @@ class HoldingDb(Db):
         self.rows_read, self.let_go = asyncio.Event(), asyncio.Event()
         return self.rows_read, self.let_go
 
-    async def open_read(self, domain: str, viewer: Any) -> Any:
-        read = await super().open_read(domain, viewer)
+    async def open_read(self, domain: str, viewer: Any, *, fresh: bool = False) -> Any:
+        read = await super().open_read(domain, viewer, fresh=fresh)
         return Held(read, self.rows_read, self.let_go) if self.holding else read
 
 

@@ -103,7 +103,7 @@ async def test_every_read_is_given_back_though_one_fails_to_close(household: Hou
 async def test_what_still_loads_at_the_end_is_stopped_first(household: Household, monkeypatch: pytest.MonkeyPatch) -> None:
     order: list[str] = []
 
-    async def slow(self: Household, domain: str, viewer: object) -> ToyRead:
+    async def slow(self: Household, domain: str, viewer: object, *, fresh: bool) -> ToyRead:
         try:
             await asyncio.sleep(60)
         finally:

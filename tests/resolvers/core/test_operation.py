@@ -190,7 +190,7 @@ async def test_one_bug_met_in_many_rows_is_logged_once(gateway: Gateway, househo
 
 
 async def test_an_operation_past_its_deadline_is_stopped(toy: Schema, household: Household, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def slow(domain: str, viewer: object) -> ToyRead:
+    async def slow(domain: str, viewer: object, *, fresh: bool) -> ToyRead:
         await asyncio.sleep(60)
         raise AssertionError("not stopped")
 

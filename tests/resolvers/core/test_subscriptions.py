@@ -93,7 +93,7 @@ class Gate:
         self.household = household
         self.opened = asyncio.Event()
 
-    async def open_read(self, domain: str, viewer: object) -> ToyRead:
+    async def open_read(self, domain: str, viewer: object, *, fresh: bool) -> ToyRead:
         self.household.opened += 1
         await self.opened.wait()
         return ToyRead(self.household)

@@ -76,10 +76,10 @@ class Household:
     failing: dict[str, Exception] = field(default_factory=dict)
     split: bool = False
 
-    def dsn_key(self, domain: str) -> str:
+    def dsn_key(self, domain: str, *, fresh: bool = False) -> str:
         return domain if self.split else "one"
 
-    async def open_read(self, domain: str, viewer: Viewer | None) -> "ToyRead":
+    async def open_read(self, domain: str, viewer: Viewer | None, *, fresh: bool = False) -> "ToyRead":
         if domain in self.failing:
             raise self.failing[domain]
         self.opened += 1
