@@ -149,10 +149,10 @@ async def test_everybody_has_no_right_on_anything_of_ours(servers: Embedded) -> 
     assert [tuple(row) for row in definers] == [
         ("drop_empty", "florin_owner", [*bounded, "lock_timeout=2s"]),
         ("drop_month", "florin_owner", [*bounded, "lock_timeout=5s"]),
-        ("drop_partitions", "florin_owner", [*bounded, "lock_timeout=5s"]),
         ("ensure_month", "florin_owner", bounded),
         ("ensure_partition", "florin_owner", bounded),
         ("list_partitions", "florin_owner", bounded),
+        ("rebuild_transactions", "florin_owner", bounded),
     ]
 
 

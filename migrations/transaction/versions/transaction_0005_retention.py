@@ -39,13 +39,10 @@ DROP_EMPTY = f"""
       if holds_rows then
         return false;
       end if;
-      if (select relkind = 'p' from pg_class where oid = 'transaction_schema.transactions'::regclass) then
-        execute format('drop table transaction_schema.%I', partition);
-      else
-        execute format('select %s.drop_chunks(%L, older_than => %L::date, newer_than => %L::date)',
-                       (select extnamespace::regnamespace::text from pg_extension where extname = 'timescaledb'),
-                       'transaction_schema.transactions', part.end_day, part.first_day);
+      if (select relkind <> 'p' from pg_class where oid = 'transaction_schema.transactions'::regclass) then
+        return transaction_schema.drop_empty_chunks(part.end_day) > 0;
       end if;
+      execute format('drop table transaction_schema.%I', partition);
       return true;
     end
     $$;
