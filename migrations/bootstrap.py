@@ -134,6 +134,18 @@ begin
 end
 $extensions$;
 
+-- TimescaleDB, where the server was started with it: of any other it would end the connection. It may be in any schema.
+do $timescaledb$
+begin
+  if exists (select from pg_catalog.pg_settings where name = 'timescaledb.disable_load')
+     and not exists (select from pg_catalog.pg_extension where extname = 'timescaledb') then
+    create extension timescaledb with schema {EXTENSIONS_SCHEMA};
+  end if;
+exception when feature_not_supported or undefined_file or insufficient_privilege then
+  raise notice 'extension timescaledb is not to be had here: %', sqlerrm;
+end
+$timescaledb$;
+
 commit;
 """
 

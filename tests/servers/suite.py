@@ -2,6 +2,7 @@
 
     FLORIN_TEST_POSTGRES=FOLDER    the Postgres (15 or later) whose programs are in FOLDER/bin, on data of its own
     FLORIN_TEST_DSN=DSN            a server that runs, as its superuser. For tests only: roles of ours get other passwords there
+    FLORIN_TEST_TIMESCALEDB=1      that Postgres is started with TimescaleDB, if it is installed there. A server that runs has it or not
     FLORIN_TEST_SPLIT=1            every domain in a database of its own
     FLORIN_TEST_REDIS=FILE         the redis-server or valkey-server to start, 6.2 or later
     FLORIN_TEST_POOLER=1           processes reach the server through a PgBouncer in transaction mode
@@ -41,6 +42,13 @@ from tests.servers.pgbouncer import PgBouncer
 
 MakeFolder = Callable[[], Path]
 ROLES = {"app": APP_ROLE, "system": SYSTEM_ROLE, "owner": OWNER_ROLE}
+#: As docs/operating.md says. Every database has workers of its own, and tests make many.
+TIMESCALEDB = {
+    "shared_preload_libraries": "timescaledb",
+    "timescaledb.telemetry_level": "off",
+    "timescaledb.max_background_workers": "16",
+    "max_worker_processes": "32",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,21 +57,25 @@ class Choice:
 
     postgres: str | None
     dsn: str | None
+    timescaledb: bool
     split: bool
     pooler: bool
     redis: str | None
 
     @classmethod
     def take(cls) -> "Choice":
-        given = {name: os.environ.pop(f"FLORIN_TEST_{name}", "") for name in ("POSTGRES", "DSN", "SPLIT", "POOLER", "REDIS")}
+        given = {name: os.environ.pop(f"FLORIN_TEST_{name}", "") for name in ("POSTGRES", "DSN", "TIMESCALEDB", "SPLIT", "POOLER", "REDIS")}
         unknown = [name for name in os.environ if name.startswith("FLORIN_TEST_")]
         if unknown:
             raise pytest.UsageError(f"no choice of servers: {', '.join(unknown)}")
         if given["POSTGRES"] and given["DSN"]:
             raise pytest.UsageError("FLORIN_TEST_POSTGRES and FLORIN_TEST_DSN are two servers: name one")
+        if given["TIMESCALEDB"] == "1" and not given["POSTGRES"]:
+            raise pytest.UsageError("FLORIN_TEST_TIMESCALEDB is for the server of FLORIN_TEST_POSTGRES: the embedded one has none")
+        timescaledb, split, pooler = (given[name] == "1" for name in ("TIMESCALEDB", "SPLIT", "POOLER"))
         if given["REDIS"]:
             _prefer_redis(given["REDIS"])
-        return cls(given["POSTGRES"] or None, given["DSN"] or None, given["SPLIT"] == "1", given["POOLER"] == "1", given["REDIS"] or None)
+        return cls(given["POSTGRES"] or None, given["DSN"] or None, timescaledb, split, pooler, given["REDIS"] or None)
 
     @property
     def is_embedded(self) -> bool:
@@ -71,6 +83,7 @@ class Choice:
 
     def __str__(self) -> str:
         where = f"the Postgres of {self.postgres}" if self.postgres else "a server that runs" if self.dsn else "the embedded Postgres"
+        where += " with TimescaleDB" if self.timescaledb else ""
         where += f", {self.redis}" if self.redis else ""
         return where + (", a database per domain" if self.split else "") + (", behind PgBouncer" if self.pooler else "")
 
@@ -159,6 +172,8 @@ def _launched(other: str | None, folder: Path) -> Iterator[_Started]:
         if other is not None:
             for patch in _programs_of(installation(other)):
                 stack.enter_context(patch)
+        if CHOICE.timescaledb:
+            stack.enter_context(mock.patch.dict(postgres.SETTINGS, TIMESCALEDB))
         embedded = Embedded.start(folder)
     try:
         yield _Started(embedded.dsns, embedded.superuser_dsn, embedded.redis_dsn, embedded.folder)
