@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 from app import logging
 from app.http.checks import readiness
 from app.http.console import console_routes
+from app.http.downloads import Downloads
 from app.http.edge import Edge
 from app.http.health import Ready, live
 from app.http.origins import Origins
@@ -24,6 +25,7 @@ from app.http.uploads import Uploads
 from app.serving import rarely_collect_garbage
 from app.settings import Settings
 from app.wiring import open_services
+from domains.audit.export_links import PATH
 from resolvers.cost import Limits
 from resolvers.execution.operation import Gateway
 from resolvers.execution.persisted import Persisted
@@ -58,6 +60,7 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> Starlet
             yield {
                 "graphql_http": GraphQLHttp(served, admission, mutations, body_limit_bytes=settings.body_limit_bytes),
                 "graphql_websocket": GraphQLWebSocket(served, admission, mutations),
+                "downloads": Downloads(admission),
                 "uploads": Uploads(admission, limit_bytes=settings.upload_limit_bytes),
                 "ready": Ready(readiness(settings.dsns(), services.redis)),
             }
@@ -92,6 +95,7 @@ def _routes(settings: Settings) -> list[BaseRoute]:
         Route("/graphql", for_pages("graphql_http")),
         WebSocketRoute("/graphql", for_pages("graphql_websocket")),
         Route("/uploads", for_pages("uploads")),
+        Route(f"{PATH}{{name}}", for_pages("downloads")),
         Route("/health/live", live),
         Route("/health/ready", _ready),
         Route("/", _to_the_console if settings.graphiql else _what_this_is),

@@ -172,6 +172,91 @@ def requests(data: Data = DATA) -> None:
 
 
 @cli.command()
+def export(
+    email: Annotated[str, typer.Option("--email", help="Whose data.")],
+    to: Annotated[Path, typer.Option("--to", metavar="FILE", help="A zip that is not there yet.")],
+    csv: Annotated[bool, typer.Option("--csv", help="Comma-separated values instead of JSON.")] = False,
+    data: Data = DATA,
+) -> None:
+    """Write all that is stored of a user to a file, for them. It leaves entries in their audit trail."""
+    from app.operator import export_data
+    from app.place import open_place
+
+    with Steps(2) as steps, open_place(data, steps.note) as place:
+        _prepare(place, steps)
+        steps.step("exporting")
+        told = asyncio.run(export_data(place.settings, email, to, "csv" if csv else "json"))
+    say(told)
+
+
+@upkeep.command("retention")
+def upkeep_retention(dry_run: DryRun = False, data: Data = DATA) -> None:
+    """Let go what no policy keeps any more, whatever FLORIN_RETENTION says."""
+    from app.upkeep import retention
+
+    say(_kept_up(retention, data, dry_run=dry_run))
+
+
+@upkeep.command("orphans")
+def upkeep_orphans(dry_run: DryRun = False, data: Data = DATA) -> None:
+    """Delete rows whose parent is in another domain and gone."""
+    from app.upkeep import orphans
+
+    say(_kept_up(orphans, data, dry_run=dry_run))
+
+
+@upkeep.command("partitions")
+def upkeep_partitions(dry_run: DryRun = False, data: Data = DATA) -> None:
+    """Make the partitions that will be needed, and drop those that are over and empty."""
+    from app.upkeep import partitions
+
+    say(_kept_up(partitions, data, dry_run=dry_run))
+
+
+@upkeep.command("summaries")
+def upkeep_summaries(dry_run: DryRun = False, data: Data = DATA) -> None:
+    """Hold the months' sums against the transactions; workers fold anew those that differ."""
+    from app.upkeep import summaries
+
+    say(_kept_up(summaries, data, dry_run=dry_run))
+
+
+@holds.command("list")
+def list_holds(data: Data = DATA) -> None:
+    """The holds in force, the oldest first: id, whose data, since when, by whom, why."""
+    from app.upkeep import list_holds
+
+    say(_asked(list_holds, data))
+
+
+@holds.command("place")
+def place_hold(
+    reason: Annotated[str, typer.Option("--reason", help="Why the data must be kept.")],
+    email: Annotated[str | None, typer.Option("--email", help="Whose data must be kept.")] = None,
+    user: Annotated[str | None, typer.Option("--user", metavar="ID", help="By id, also of an account that ended.")] = None,
+    everybody: Annotated[bool, typer.Option("--everybody", help="Everybody's data must be kept.")] = False,
+    by: Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who says so. By default this machine's user.")] = None,
+    data: Data = DATA,
+) -> None:
+    """Keep somebody's data, or everybody's, from retention and erasure until the hold is released."""
+    from app.upkeep import NewHold, place_hold
+
+    asked = NewHold(reason, email, user, by, everybody=everybody)
+    say(_asked(lambda settings: place_hold(settings, asked), data))
+
+
+@holds.command("release")
+def release_hold(
+    hold: Annotated[str, typer.Argument(metavar="ID", help="As `florin holds list` shows it.")],
+    data: Data = DATA,
+) -> None:
+    """Release a hold. What only it has kept goes with the next retention."""
+    from app.upkeep import release_hold
+
+    say(_asked(lambda settings: release_hold(settings, hold), data))
+
+
+@cli.command()
 def secrets() -> None:
     """Print a new key ring and secret, for an installation on servers of your own. Keep them: they open what is encrypted."""
     from app.place import make_secret

@@ -1,8 +1,10 @@
 """What an operator does for a user from the machine itself: the same flows as over the API, no password asked."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 from uuid import UUID
 
 from app.errors import OperatorError
@@ -11,13 +13,16 @@ from app.wiring import open_services
 from db.engines import Origin, Viewer
 from db.errors import LeaseLost
 from db.user.queries import ACTIVE, find_account
+from domains.audit.errors import DataExportRequestNotFound
 from domains.audit.service.verify_chains import verify_chain, verify_chains
 from domains.auth.errors import SignInFailed
 from domains.bank.errors import StatementOptionsInvalid
 from domains.bank.providers.file.options import FileOptions
+from domains.core.cipher import DecryptionFailed
 from domains.core.errors import AppError, TryAgain
 from domains.flows import import_statement
 from domains.flows.data_requests import list_open
+from domains.flows.export_data import export_now
 from domains.flows.services import Services
 from domains.flows.sign_in import open_session_for
 from domains.user.rules import find_email
@@ -87,6 +92,47 @@ async def list_requests(settings: Settings) -> str:
         for each in found
     ]
     return "\n".join(lines) or "no open requests"
+
+
+async def export_data(settings: Settings, email: str, file: Path, export_format: str = "json") -> str:
+    """Make a copy of all that is stored of a user, as a worker would for themselves, and write it to a new file, which only we may read.
+
+    Errors: OperatorError; then there is no file.
+    """
+    async with open_services(settings) as services:
+        viewer = await _find_viewer(services, email)
+        written = 0
+        try:
+            with _new_file(file) as opened:
+                download = await export_now(services, viewer, export_format)
+                async for piece in download.pieces:
+                    written += opened.write(piece)
+        except DataExportRequestNotFound as error:
+            raise OperatorError("The copy could not be made: the user's data key is gone, or somebody has cancelled.") from error
+        except AppError as error:
+            raise OperatorError(f"{error.message} See `florin requests`.") from error
+        except DecryptionFailed as error:
+            raise OperatorError("The copy is not what was stored, or was cancelled meanwhile.") from error
+        except LeaseLost as error:
+            raise OperatorError("The copy took so long that a worker has taken it over, and makes it for the user to fetch.") from error
+    return f"{written:,} bytes in {file}"
+
+
+@contextmanager
+def _new_file(file: Path) -> Iterator[BinaryIO]:
+    """A file that is there only if the block succeeds. Errors: OperatorError."""
+    try:
+        opened = os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+    except FileExistsError as error:
+        raise OperatorError(f"{file} is there already.") from error
+    except OSError as error:
+        raise OperatorError(f"{file} cannot be written: {error.strerror}.") from error
+    try:
+        with opened:
+            yield opened
+    except BaseException:
+        file.unlink(missing_ok=True)
+        raise
 
 
 def read_options(given: Sequence[str]) -> FileOptions:

@@ -8,6 +8,11 @@ class DataExportAlreadyRequested(AppError):
     default_message = "You have asked for your data already, and that request is open. Wait for it or cancel it."
 
 
+class DataExportLimitReached(AppError):
+    code = "DATA_EXPORT_LIMIT_REACHED"
+    default_message = "You have asked for your data three times within a day. Ask again tomorrow."
+
+
 class DataExportRequestNotFound(AppError):
     code = "DATA_EXPORT_REQUEST_NOT_FOUND"
     default_message = "There is no such request."

@@ -15,6 +15,8 @@ from domains.core.cipher import UserKey
 TABLE: Final = "audit_schema.audit_logs"
 #: Columns that hold ciphertext.
 SEALED: Final = ("ip_address", "user_agent", "old_values", "new_values", "metadata")
+#: Those of them that hold text; the others hold JSON.
+TEXTS: Final = ("ip_address", "user_agent")
 
 
 def seal_text(key: UserKey, column: str, text: str) -> bytes:

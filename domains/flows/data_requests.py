@@ -20,7 +20,10 @@ DELETION = "DeletionRequest"
 
 
 async def request_export(services: Services, viewer: Viewer, export_format: str, idempotency_key: str) -> UUID:
-    """Answers the request's id. Errors: DataExportAlreadyRequested; IdempotencyKeyReused."""
+    """Answers the request's id; a worker makes the copy.
+
+    Errors: DataExportAlreadyRequested; DataExportLimitReached; IdempotencyKeyReused.
+    """
     trail = await open_trail(services, viewer)
     try:
         async with services.db.write("audit", viewer) as session:

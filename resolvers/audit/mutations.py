@@ -54,9 +54,10 @@ class DeletionRequestCancelPayload(Payload):
 class AuditMutations:
     @mutation
     async def data_export_request_create(self, info: Info, input: Input[DataExportRequestCreateInput]) -> DataExportRequestCreatePayload:
-        """Ask for a copy of your data. The request is recorded for the operator of this server, who answers it.
+        """Ask for a copy of your data. It is made in the background: read the request until it is COMPLETED, then fetch its `fileUrl`.
 
-        Errors: DataExportAlreadyRequested while one is open; IdempotencyKeyInvalid, IdempotencyKeyReused.
+        Errors: DataExportAlreadyRequested while one is open; DataExportLimitReached after three within a day; IdempotencyKeyInvalid,
+        IdempotencyKeyReused.
         """
         key = check_idempotency_key(input.idempotency_key)
         context = info.context
@@ -66,7 +67,10 @@ class AuditMutations:
 
     @mutation
     async def data_export_request_cancel(self, info: Info, input: Input[DataExportRequestCancelInput]) -> DataExportRequestCancelPayload:
-        """Take back a request for a copy of your data. Errors: DataExportRequestNotFound; RequestNotPending."""
+        """Take back a request for a copy of your data. A copy that was made, or half of one, is deleted.
+
+        Errors: DataExportRequestNotFound; RequestNotPending, when it failed or was cancelled before.
+        """
         request_id = given_id(input.id, "DataExportRequest")
         await flow.cancel_export(info.context.services, info.context.required_viewer, request_id)
         return DataExportRequestCancelPayload(request_id=request_id)

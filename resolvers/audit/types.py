@@ -50,6 +50,8 @@ class AuditAction(enum.Enum):
     OAUTH_CONNECTION_REMOVED = choice(Action.OAUTH_CONNECTION_REMOVED.value, "A provider may not be used to sign in any more.")
     DATA_EXPORT_REQUESTED = choice(Action.DATA_EXPORT_REQUESTED.value, "A copy of the data was asked for.")
     DATA_EXPORT_CANCELLED = choice(Action.DATA_EXPORT_CANCELLED.value, "A request for a copy of the data was taken back.")
+    DATA_EXPORTED = choice(Action.DATA_EXPORTED.value, "The copy of the data was made; the details say how large it is.")
+    DATA_EXPORT_DOWNLOADED = choice(Action.DATA_EXPORT_DOWNLOADED.value, "The copy of the data was fetched.")
     DELETION_REQUESTED = choice(Action.DELETION_REQUESTED.value, "The end of the account was asked for.")
     DELETION_CANCELLED = choice(Action.DELETION_CANCELLED.value, "A request for the end of the account was taken back.")
     LEGAL_HOLD_PLACED = choice(Action.LEGAL_HOLD_PLACED.value, "The operator was obliged to keep data.")
@@ -59,15 +61,15 @@ class AuditAction(enum.Enum):
 
 @strawberry.enum(description="In what form a copy of the data is wanted.")
 class DataExportFormat(enum.Enum):
-    JSON = choice("json", "One JSON document.")
-    CSV = choice("csv", "A table per kind of thing, comma-separated.")
+    JSON = choice("json", "A zip with an array in JSON per table, a row to a line, and a README.json.")
+    CSV = choice("csv", "A zip with a file of comma-separated values per table, and a README.json.")
 
 
 @strawberry.enum(description="What has become of a request for a copy of the data.")
 class DataExportStatus(enum.Enum):
     PENDING = choice("pending", "It waits.")
     PROCESSING = choice("processing", "The copy is being made.")
-    COMPLETED = choice("completed", "The copy was made.")
+    COMPLETED = choice("completed", "The copy was made. It is there until `expiresAt`.")
     FAILED = choice("failed", "The copy could not be made.")
     CANCELLED = choice("cancelled", "Whoever asked took it back.")
 
@@ -187,9 +189,16 @@ class AuditEntry:
     details: list[AuditDetail] | None = strawberry.field(resolver=_details, description="What else is told; null when the key is gone.")
 
 
-@entity(loader="audit.export_by_id")
+def _file_url(root: Any, info: Info) -> str | None:
+    """Where the file is, as long as it may be fetched: the row says so a little longer."""
+    context: OperationContext = info.context
+    is_over = root.expires_at is None or root.expires_at <= context.services.clock.now()
+    return None if is_over else root.file_url
+
+
+@entity(loader="audit.export_by_id", reads=("file_url", "expires_at"))
 class DataExportRequest(Node):
-    """Somebody asked for a copy of what is stored of them. The operator sees the request and answers it."""
+    """Somebody asked for a copy of what is stored of them. A worker makes it, within minutes; it is kept encrypted, for seven days."""
 
     status = column(DataExportStatus, description="What has become of it.")
     format = column(DataExportFormat, "export_format", description="In what form.")
@@ -197,8 +206,11 @@ class DataExportRequest(Node):
     completed_at = column(datetime | None, description="When the copy was made or failed.")
     cancelled_at = column(datetime | None, description="When it was taken back.")
     expires_at = column(datetime | None, description="Until when the copy can be fetched.")
-    file_url = column(str | None, description="Where the copy is; null as long as there is none.")
-    file_size_bytes = column(float | None, description="How large the copy is.")
+    file_url: str | None = strawberry.field(
+        resolver=_file_url,
+        description="The path on this server where the copy is fetched, by GET with your bearer token; null when there is none.",
+    )
+    file_size_bytes = column(float | None, description="How large the copy is, or was.")
 
 
 @entity(loader="audit.deletion_by_id")

@@ -31,6 +31,7 @@ from domains.flows.services import Services
 from domains.flows.uploads import store_upload
 from domains.notification.service.add_notifications import NewNotification, add_notifications
 from tests.conftest import MakeUser
+from tests.domains.audit import exports
 from tests.domains.audit.trail import waiting
 from tests.domains.flows.rows import FOOD, add_rows, row
 from tests.servers.suite import Servers
@@ -155,6 +156,18 @@ async def entry_to_record(services: Services, viewer: Viewer) -> JobRef:
     return ref
 
 
+async def export_to_make(services: Services, viewer: Viewer) -> JobRef:
+    job = await exports.job_of(services, await exports.ask(services, viewer))
+    return JobRef("audit", job.id, 0)
+
+
+async def expired_export(services: Services, viewer: Viewer) -> JobRef:
+    request_id = await exports.ask(services, viewer)
+    assert await exports.answer(services, request_id) == "done"
+    await exports.age(services, request_id, timedelta(days=8))
+    return await ask(services, "audit", "audit.end_exports")
+
+
 async def months(services: Services, viewer: Viewer) -> JobRef:
     return await ask(services, "audit", "audit.ensure_months")
 
@@ -202,6 +215,8 @@ SAMPLES: dict[str, Sample] = {
     "analytics.repair_merchants": merchant_to_repair,
     "analytics.vote": choice_to_count,
     "audit.ensure_months": months,
+    "audit.end_exports": expired_export,
+    "audit.export": export_to_make,
     "audit.record": entry_to_record,
     "bank.close_import": import_to_close,
     "bank.find_abandoned_imports": abandoned_import,
