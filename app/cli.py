@@ -12,7 +12,10 @@ from app.errors import OperatorError
 from db.errors import DatabaseUnavailable, RedisUnavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from app.place import Place
+    from app.settings import Settings
 
 cli = typer.Typer(
     name="florin",
@@ -22,6 +25,10 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+holds = typer.Typer(help="Legal holds: what retention and erasure must leave alone.", no_args_is_help=True)
+cli.add_typer(holds, name="holds")
+upkeep = typer.Typer(help="What workers do every night, done now; with --dry-run only told.", no_args_is_help=True)
+cli.add_typer(upkeep, name="upkeep")
 audit = typer.Typer(help="The audit trail.", no_args_is_help=True)
 cli.add_typer(audit, name="audit")
 
@@ -30,6 +37,7 @@ Host = Annotated[str, typer.Option("--host", envvar="FLORIN_HOST", help="Address
 Port = Annotated[int, typer.Option("--port", envvar="FLORIN_PORT", min=1, max=65535, help="Port to listen on.")]
 DATA = Path(".florin")
 
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only tell what would be done.")]
 
 @cli.command()
 def run(
@@ -243,9 +251,93 @@ def main() -> None:
         server = "Redis" if isinstance(error, RedisUnavailable) else "Postgres"
         complain(f"{server} cannot be reached, or was lost on the way. Try again when it is there: nothing is done twice.")
         sys.exit(1)
+@upkeep.command("retention")
+def upkeep_retention(dry_run: DryRun = False, data: Data = DATA) -> None:
+    """Let go what no policy keeps any more, whatever FLORIN_RETENTION says."""
+    from app.upkeep import retention
+
+    say(_kept_up(retention, data, dry_run=dry_run))
+
+
+@upkeep.command("orphans")
+def upkeep_orphans(dry_run: DryRun = False, data: Data = DATA) -> None:
+    """Delete rows whose parent is in another domain and gone."""
+    from app.upkeep import orphans
+
+    say(_kept_up(orphans, data, dry_run=dry_run))
+
+
+@upkeep.command("partitions")
+def upkeep_partitions(dry_run: DryRun = False, data: Data = DATA) -> None:
+    """Make the partitions that will be needed, and drop those that are over and empty."""
+    from app.upkeep import partitions
+
+    say(_kept_up(partitions, data, dry_run=dry_run))
+
+
+@upkeep.command("summaries")
+def upkeep_summaries(dry_run: DryRun = False, data: Data = DATA) -> None:
+    """Hold the months' sums against the transactions; workers fold anew those that differ."""
+    from app.upkeep import summaries
+
+    say(_kept_up(summaries, data, dry_run=dry_run))
+
+
+@holds.command("list")
+def list_holds(data: Data = DATA) -> None:
+    """The holds in force, the oldest first: id, whose data, since when, by whom, why."""
+    from app.upkeep import list_holds
+
+    say(_asked(list_holds, data))
+
+
+@holds.command("place")
+def place_hold(
+    reason: Annotated[str, typer.Option("--reason", help="Why the data must be kept.")],
+    email: Annotated[str | None, typer.Option("--email", help="Whose data must be kept.")] = None,
+    user: Annotated[str | None, typer.Option("--user", metavar="ID", help="By id, also of an account that ended.")] = None,
+    everybody: Annotated[bool, typer.Option("--everybody", help="Everybody's data must be kept.")] = False,
+    by: Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who says so. By default this machine's user.")] = None,
+    data: Data = DATA,
+) -> None:
+    """Keep somebody's data, or everybody's, from retention and erasure until the hold is released."""
+    from app.upkeep import NewHold, place_hold
+
+    asked = NewHold(reason, email, user, by, everybody=everybody)
+    say(_asked(lambda settings: place_hold(settings, asked), data))
+
+
+@holds.command("release")
+def release_hold(
+    hold: Annotated[str, typer.Argument(metavar="ID", help="As `florin holds list` shows it.")],
+    data: Data = DATA,
+) -> None:
+    """Release a hold. What only it has kept goes with the next retention."""
+    from app.upkeep import release_hold
+
+    say(_asked(lambda settings: release_hold(settings, hold), data))
+
+
     except KeyboardInterrupt:
         sys.exit(130)
 
 
 if __name__ == "__main__":
     main()
+def _kept_up(task: "Callable[..., Awaitable[str]]", data: Path, *, dry_run: bool) -> str:
+    """What a task of upkeep tells an operator."""
+    return _asked(lambda settings: task(settings, dry_run=dry_run), data)
+
+
+def _asked(ask: "Callable[[Settings], Awaitable[str]]", data: Path) -> str:
+    from app.place import open_place
+
+    async def answer(settings: "Settings") -> str:
+        return await ask(settings)
+
+    with Steps(2) as steps, open_place(data, steps.note) as place:
+        _prepare(place, steps)
+        steps.step("working")
+        return asyncio.run(answer(place.settings))
+
+

@@ -65,6 +65,8 @@ def _variables(embedded: Embedded) -> dict[str, str]:
         "FLORIN_DATABASE_SYSTEM_DSN": dsns.system,
         "FLORIN_DATABASE_OWNER_DSN": dsns.owner or "",
         "FLORIN_REDIS_DSN": embedded.redis_dsn,
+        # what somebody has on their own machine is theirs to keep, unless they say otherwise
+        "FLORIN_RETENTION": os.environ.get("FLORIN_RETENTION") or "off",
     }
     for name, make in (("keyring", generate_key), ("secret", make_secret)):
         variable = f"FLORIN_{name.upper()}"

@@ -78,6 +78,9 @@ class Settings(BaseSettings):
 
     # limits of one operation
     body_limit_bytes: int = Field(default=256 * KIB, ge=KIB, le=16 * MIB)
+    #: Whether workers let go what no policy keeps any more. `florin run` has it off unless it is set.
+    retention: Literal["on", "off"] = "on"
+
     upload_limit_bytes: int = Field(default=10 * MIB, ge=KIB, le=64 * MIB)
     token_limit: int = Field(default=2_000, ge=100, le=100_000)
     depth_limit: int = Field(default=15, ge=3, le=100)

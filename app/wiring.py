@@ -36,7 +36,7 @@ async def open_services(settings: Settings, *, clock: Clock | None = None, passw
             clock=clock,
             passwords=passwords or Passwords(),
             statements={"file": FileProvider(clock, settings.secret_for("account ids"))},
-            options=Options(access_token_ttl_s=settings.access_token_ttl_s),
+            options=Options(applies_retention=settings.retention == "on", access_token_ttl_s=settings.access_token_ttl_s),
         )
     finally:
         await hub.close()

@@ -14,19 +14,25 @@ from sqlalchemy import (
     Select,
     String,
     Table,
+    TableClause,
+    Text,
     Uuid,
     and_,
     any_,
     bindparam,
+    cast,
+    column,
     func,
     insert,
+    literal,
     or_,
     select,
     text,
     tuple_,
     update,
 )
-from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy import table as named_table
+from sqlalchemy.dialects.postgresql import REGCLASS, distinct_on
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from db.audit.models import LIVE_DELETION, LIVE_EXPORT, audit_heads, audit_logs, data_export_requests, deletion_requests, legal_holds
@@ -252,7 +258,34 @@ async def drop_month(session: SystemSession, month: date) -> bool:
     return bool(dropped.scalar_one())
 
 
+async def list_months(session: SystemSession) -> list[date]:
+    """The first days of the months (UTC) that there are partitions for, the oldest first."""
+    part, of_parent = _catalog("pg_class", "oid", "relname"), _catalog("pg_inherits", "inhrelid", "inhparent")
+    is_ours = of_parent.c.inhparent == cast(literal("audit_schema.audit_logs"), REGCLASS)
+    found = select(cast(part.c.relname, Text)).select_from(part.join(of_parent, part.c.oid == of_parent.c.inhrelid)).where(is_ours)
+    named = [name.rsplit("_", 2) for name in (await session.execute(found)).scalars()]
+    return sorted(date(int(year), int(month), 1) for _, year, month in named)
+
+
+async def count_entries(session: SystemSession, since: datetime, until: datetime) -> int:
+    """How many entries, of everybody, are of [since, until)."""
+    rows = audit_logs.c
+    counted = select(func.count()).select_from(audit_logs).where(rows.timestamp >= since, rows.timestamp < until)
+    return int((await session.execute(counted)).scalar_one())
+
+
+def _catalog(name: str, *columns: str) -> TableClause:
+    return named_table(name, *(column(each) for each in columns), schema="pg_catalog")
+
+
 # Legal holds
+
+
+async def list_held(session: SystemSession, *, limit: int) -> list[UUID | None]:
+    """Whom holds in force are about, each once (None: everybody); at most so many."""
+    hold = legal_holds.c
+    found = select(hold.user_id).distinct().where(hold.released_at.is_(None)).order_by(hold.user_id.nulls_first()).limit(limit)
+    return list((await session.execute(found)).scalars())
 
 
 async def add_hold(session: SystemSession, row: dict[str, Any]) -> None:

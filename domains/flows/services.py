@@ -26,6 +26,8 @@ class Options:
 
     access_token_ttl_s: int = 12 * 3600
     upload_kept_s: int = 24 * 3600
+    #: Whether workers let go what no policy keeps any more (domains/flows/retention_policies.py). An operator may ask for it anyway.
+    applies_retention: bool = True
     #: What a viewer may spend: operation cost, refilled per second.
     viewer_bucket: Bucket = VIEWER
     #: What a client address may spend without being signed in.

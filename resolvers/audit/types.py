@@ -57,6 +57,14 @@ class AuditAction(enum.Enum):
     LEGAL_HOLD_PLACED = choice(Action.LEGAL_HOLD_PLACED.value, "The operator was obliged to keep data.")
     LEGAL_HOLD_RELEASED = choice(Action.LEGAL_HOLD_RELEASED.value, "Data need not be kept any longer.")
     AUDIT_MONTH_DROPPED = choice(Action.AUDIT_MONTH_DROPPED.value, "A month of the trail was dropped for its age.")
+    RETENTION_APPLIED = choice(Action.RETENTION_APPLIED.value, "Rows went for their age; the details say of what, and how many.")
+    TRANSACTIONS_EXPIRED = choice(
+        Action.TRANSACTIONS_EXPIRED.value, "Transactions went for their age, and their sums stay; the details have the counts."
+    )
+    TRANSACTION_PARTITION_DROPPED = choice(
+        Action.TRANSACTION_PARTITION_DROPPED.value, "Room for transactions that are gone was given back."
+    )
+    ORPHANS_REMOVED = choice(Action.ORPHANS_REMOVED.value, "Rows went as what they were about is gone; the details say how many.")
 
 
 @strawberry.enum(description="In what form a copy of the data is wanted.")

@@ -6,8 +6,10 @@ from typing import Any
 
 from sqlalchemy import (
     ARRAY,
+    BigInteger,
     Date,
     Integer,
+    Numeric,
     Select,
     String,
     and_,
@@ -21,6 +23,7 @@ from sqlalchemy import (
     insert,
     literal,
     literal_column,
+    null,
     or_,
     select,
     true,
@@ -31,10 +34,9 @@ from db.engines import WriteSession
 from db.statements import compiled, owned
 from db.transaction.models import ledgers, monthly_category_summary, own_transactions
 from db.transaction.queries.categories import tree
+from db.transaction.queries.comparing import POSTED, TRANSFER
 
-POSTED = "posted"
 PENDING = "pending"
-TRANSFER = "transfer"
 
 
 async def bump_ledger(session: WriteSession) -> int:
@@ -81,10 +83,11 @@ def ledger_version() -> Select[Any]:
 
 @compiled
 def sums_by_window() -> Select[Any]:
-    """What was spent in each window: (window, currency, spent, pending, transactions, last date).
+    """What was spent in each window: (window, currency, spent, pending, transactions, last date; NULL: of nothing that is left).
 
     Bound: `windows` int[], `roots` varchar[] (a category: its children, own ones too, count), `firsts` and `ends` date[] (half-open),
     all parallel. Spending is debits less credits, so a refund gives back. Transfers and duplicates do not count.
+    Months whose transactions are gone count with what they came to, where the window holds them whole.
     """
     kinds: dict[str, tuple[str, Any]] = {
         "n": ("windows", Integer),
@@ -120,15 +123,28 @@ def sums_by_window() -> Select[Any]:
         .group_by(rows.c.currency)
         .lateral("sums")
     )
-    return (
-        select(
-            window.c.n,
-            sums.c.currency,
-            func.sum(sums.c.spent).label("spent"),
-            func.sum(sums.c.pending).label("pending"),
-            cast(func.sum(sums.c.transactions), Integer).label("transactions"),
-            func.max(sums.c.last_date).label("last_date"),
-        )
-        .select_from(window.join(known, covered).join(sums, true()))
-        .group_by(window.c.n, sums.c.currency)
-    )
+    left = select(window.c.n, *sums.c).select_from(window.join(known, covered).join(sums, true()))
+    added_up = left.union_all(_closed_sums(window, known, covered)).subquery("added_up")
+    return select(
+        added_up.c.n,
+        added_up.c.currency,
+        func.sum(added_up.c.spent).label("spent"),
+        func.sum(added_up.c.pending).label("pending"),
+        cast(func.sum(added_up.c.transactions), Integer).label("transactions"),
+        func.max(added_up.c.last_date).label("last_date"),
+    ).group_by(added_up.c.n, added_up.c.currency)
+
+
+def _closed_sums(window: Any, known: Any, covered: Any) -> Select[Any]:
+    """The same columns, of the viewer's closed months: hardly anybody has any, and an index knows who."""
+    summary = monthly_category_summary
+    whole = and_(summary.c.month >= window.c.first, summary.c.month + literal_column("interval '1 month'") <= window.c.end)
+    closed = and_(owned(summary), summary.c.is_frozen, summary.c.category == known.c.id, whole)
+    return select(
+        window.c.n,
+        summary.c.currency,
+        case((summary.c.direction == "debit", summary.c.total_amount), else_=-summary.c.total_amount),
+        literal_column("0", Numeric),
+        cast(summary.c.transaction_count, BigInteger),
+        cast(null(), Date),
+    ).select_from(window.join(known, covered).join(summary, closed))

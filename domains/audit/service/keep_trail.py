@@ -25,10 +25,16 @@ class PlaceHold:
 
 async def ensure_months(session: SystemSession, today: date) -> None:
     """Make the partitions of this month and those ahead that are missing."""
-    month = today.replace(day=1)
-    for _ in range(MONTHS_AHEAD):
+    for month in months_ahead(today):
         await queries.ensure_month(session, month)
-        month = _next(month)
+
+
+def months_ahead(today: date) -> list[date]:
+    """The first days of this month and those ahead."""
+    months = [today.replace(day=1)]
+    while len(months) < MONTHS_AHEAD:
+        months.append(_next(months[-1]))
+    return months
 
 
 async def drop_month(session: SystemSession, month: date) -> bool:
@@ -36,11 +42,20 @@ async def drop_month(session: SystemSession, month: date) -> bool:
 
     Errors: MonthHeld. The database refuses a month that ended less than seven years ago.
     """
-    since, until = _instant(month.replace(day=1)), _instant(_next(month))
-    if await queries.is_month_held(session, since, until):
+    if await is_held(session, month):
         raise MonthHeld
-    await queries.record_drop(session, since, until)
+    await queries.record_drop(session, *_bounds(month))
     return await queries.drop_month(session, month)
+
+
+async def is_held(session: SystemSession, month: date) -> bool:
+    """Whether a hold keeps a month (UTC): one for everybody, or for somebody who has an entry in it."""
+    return await queries.is_month_held(session, *_bounds(month))
+
+
+async def count_month(session: SystemSession, month: date) -> int:
+    """The entries of a month (UTC)."""
+    return await queries.count_entries(session, *_bounds(month))
 
 
 async def place_hold(session: SystemSession, command: PlaceHold) -> UUID:
@@ -54,6 +69,10 @@ async def place_hold(session: SystemSession, command: PlaceHold) -> UUID:
 async def release_hold(session: SystemSession, hold_id: UUID) -> bool:
     """False when there is no such hold in force."""
     return await queries.release_hold(session, hold_id)
+
+
+def _bounds(month: date) -> tuple[datetime, datetime]:
+    return _instant(month.replace(day=1)), _instant(_next(month))
 
 
 def _next(month: date) -> date:

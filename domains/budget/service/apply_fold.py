@@ -42,10 +42,10 @@ class Fold:
     last_date: date | None = None
     others: dict[str, Decimal] = field(default_factory=dict)
 
-    def take(self, currency: str, spent: Decimal, pending: Decimal, transactions: int, last_date: date) -> None:
-        """Add what one currency contributes."""
+    def take(self, currency: str, spent: Decimal, pending: Decimal, transactions: int, last_date: date | None) -> None:
+        """Add what one currency contributes. last_date: None where only the sums of closed months are left."""
         self.transactions += transactions
-        self.last_date = max(last_date, self.last_date or last_date)
+        self.last_date = max((day for day in (last_date, self.last_date) if day is not None), default=None)
         if currency == self.definition.currency:
             self.spent += spent
             self.pending += pending

@@ -14,7 +14,7 @@ import orjson
 
 from db import jobs
 from db.engines import WriteSession
-from db.transaction.queries import batches, folds
+from db.transaction.queries import batches, closing, folds
 from domains.core.ids import new_id
 from domains.transaction import rules
 
@@ -148,7 +148,13 @@ async def _apply_chunk(
     await _change(session, list(changed.values()), applied)
 
 
-async def _add(session: WriteSession, rows: list[dict[str, Any]], applied: Applied) -> None:
+async def _add(session: WriteSession, given: list[dict[str, Any]], applied: Applied) -> None:
+    """A month that is closed takes no more rows: its transactions went, and what they came to would be counted twice."""
+    if not given:
+        return
+    closed = await closing.closed_among(session, {month_of(row["transaction_date"]) for row in given})
+    rows = [row for row in given if month_of(row["transaction_date"]) not in closed] if closed else given
+    applied.unchanged += len(given) - len(rows)
     if not rows:
         return
     await batches.ensure_partitions(session, sorted({row["transaction_date"].year for row in rows}))
