@@ -7,7 +7,7 @@ from typing import Any
 import asyncpg
 
 from db.base import DOMAINS, schema_of
-from migrations.dsn import driver_dsn
+from db.dsn import driver_dsn
 
 _SCHEMA = re.compile(rf"\b({'|'.join(schema_of(domain) for domain in DOMAINS)})\.")
 

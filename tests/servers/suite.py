@@ -139,7 +139,7 @@ def in_database(dsn: str, name: str) -> str:
 def open_suite(make_folder: MakeFolder) -> Iterator[Servers]:
     """Started and migrated, as `CHOICE` says."""
     with ExitStack() as stack:
-        started = stack.enter_context(_running(CHOICE.dsn, make_folder()) if CHOICE.dsn else _launched(CHOICE.postgres, make_folder()))
+        started = stack.enter_context(_running(CHOICE.dsn, make_folder()) if CHOICE.dsn else launched(CHOICE.postgres, make_folder()))
         migrate(started.dsns)
         used, databases = started.dsns, dict.fromkeys(DOMAINS, started.superuser_dsn)
         if CHOICE.split:
@@ -166,7 +166,7 @@ def _apart(work: Coroutine[Any, Any, None]) -> None:
 
 
 @contextmanager
-def _launched(other: str | None, folder: Path) -> Iterator[_Started]:
+def launched(other: str | None, folder: Path) -> Iterator[_Started]:
     """The embedded servers of a folder, with the programs of another Postgres if one is named."""
     with ExitStack() as stack:
         if other is not None:

@@ -11,13 +11,13 @@ import pytest
 from sqlalchemy import func, select, text, update
 
 from db.base import DOMAINS
+from db.dsn import driver_dsn
 from db.engines import Db, Viewer
 from db.errors import DatabaseUnavailable, NoViewer
 from db.redis import RedisConnections
 from db.statements import Statement
 from db.user import queries as users
 from db.user.models import users as users_table
-from migrations.dsn import driver_dsn
 from migrations.run import current_revisions, revisions
 from tests.servers.pgbouncer import PgBouncer, needs_pgbouncer
 from tests.servers.suite import Servers
