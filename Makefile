@@ -9,7 +9,7 @@ ARGS  ?=
 PYTHON ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup test lint fmt typecheck bench conformance schema publish migrate lock run-deps dev-deps
+.PHONY: help run setup test lint fmt typecheck bench soak servers conformance schema publish migrate lock run-deps dev-deps
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,8 +41,15 @@ bench: dev-deps ## Measure what we claim: one line of JSON per script
 		name=$$(basename $$script .py); echo "== $$name" >&2; $(BIN)/python -m bench.$$name $(ARGS); \
 	done
 
-conformance: dev-deps ## Try the API with other people's clients (needs Node)
+soak: dev-deps ## Run the whole suite with every domain in a database of its own
+	@FLORIN_TEST_SPLIT=1 $(BIN)/python -m pytest -rs $(ARGS)
+
+servers: dev-deps ## Run the database tests on other versions of Postgres and behind PgBouncer
+	@$(BIN)/python -m tests.servers $(ARGS)
+
+conformance: dev-deps ## Try the API with other people's clients (needs Node), and the database tests on other servers
 	$(BIN)/python -m tests.conformance $(ARGS)
+	$(BIN)/python -m tests.servers
 
 schema: run-deps ## Write the contract: graphql/schema.graphql and the manifest of operations
 	$(BIN)/python -m resolvers.contract write
