@@ -35,9 +35,9 @@ cli.add_typer(audit, name="audit")
 Data = Annotated[Path, typer.Option("--data", envvar="FLORIN_DATA", metavar="DIR", help="Folder of the embedded servers.")]
 Host = Annotated[str, typer.Option("--host", envvar="FLORIN_HOST", help="Address to listen on.")]
 Port = Annotated[int, typer.Option("--port", envvar="FLORIN_PORT", min=1, max=65535, help="Port to listen on.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only tell what would be done.")]
 DATA = Path(".florin")
 
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only tell what would be done.")]
 
 @cli.command()
 def run(
@@ -197,60 +197,6 @@ def export(
     say(told)
 
 
-@cli.command()
-def secrets() -> None:
-    """Print a new key ring and secret, for an installation on servers of your own. Keep them: they open what is encrypted."""
-    from app.place import make_secret
-    from domains.user.keys import generate_key
-
-    say(f"FLORIN_KEYRING={generate_key()}\nFLORIN_SECRET={make_secret()}")
-
-
-@cli.command()
-def doctor(
-    data: Data = DATA,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per finding and line.")] = False,
-) -> None:
-    """Look at everything that this installation needs, and change nothing. Exit code 1 when something must be put right."""
-    from app.doctor import examine, is_healthy, report
-    from app.place import open_place
-
-    with Steps(1) as steps, open_place(data, steps.note) as place:
-        findings = asyncio.run(examine(place.settings))
-        steps.done()
-    report(findings, as_json=as_json)
-    raise typer.Exit(0 if is_healthy(findings) else 1)
-
-
-@cli.command()
-def schema() -> None:
-    """Print the GraphQL schema (SDL)."""
-    from resolvers.schema import export_sdl
-
-    sys.stdout.write(export_sdl().rstrip("\n") + "\n")
-
-
-def _prepare(place: "Place", steps: Steps) -> None:
-    """Logs go to stderr: stdout is for the result. The embedded database is migrated; an operator's own is with `florin migrate`."""
-    from app.logging import configure
-
-    configure(place.settings)
-    if place.embedded is not None:
-        steps.step("migrating")
-        place.migrate()
-
-
-def main() -> None:
-    """The command's entry point: what an operator can put right is one message and exit code 1."""
-    try:
-        cli()
-    except OperatorError as error:
-        complain(str(error))
-        sys.exit(1)
-    except (DatabaseUnavailable, RedisUnavailable) as error:
-        server = "Redis" if isinstance(error, RedisUnavailable) else "Postgres"
-        complain(f"{server} cannot be reached, or was lost on the way. Try again when it is there: nothing is done twice.")
-        sys.exit(1)
 @upkeep.command("retention")
 def upkeep_retention(dry_run: DryRun = False, data: Data = DATA) -> None:
     """Let go what no policy keeps any more, whatever FLORIN_RETENTION says."""
@@ -318,12 +264,39 @@ def release_hold(
     say(_asked(lambda settings: release_hold(settings, hold), data))
 
 
-    except KeyboardInterrupt:
-        sys.exit(130)
+@cli.command()
+def secrets() -> None:
+    """Print a new key ring and secret, for an installation on servers of your own. Keep them: they open what is encrypted."""
+    from app.place import make_secret
+    from domains.user.keys import generate_key
+
+    say(f"FLORIN_KEYRING={generate_key()}\nFLORIN_SECRET={make_secret()}")
 
 
-if __name__ == "__main__":
-    main()
+@cli.command()
+def doctor(
+    data: Data = DATA,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per finding and line.")] = False,
+) -> None:
+    """Look at everything that this installation needs, and change nothing. Exit code 1 when something must be put right."""
+    from app.doctor import examine, is_healthy, report
+    from app.place import open_place
+
+    with Steps(1) as steps, open_place(data, steps.note) as place:
+        findings = asyncio.run(examine(place.settings))
+        steps.done()
+    report(findings, as_json=as_json)
+    raise typer.Exit(0 if is_healthy(findings) else 1)
+
+
+@cli.command()
+def schema() -> None:
+    """Print the GraphQL schema (SDL)."""
+    from resolvers.schema import export_sdl
+
+    sys.stdout.write(export_sdl().rstrip("\n") + "\n")
+
+
 def _kept_up(task: "Callable[..., Awaitable[str]]", data: Path, *, dry_run: bool) -> str:
     """What a task of upkeep tells an operator."""
     return _asked(lambda settings: task(settings, dry_run=dry_run), data)
@@ -341,3 +314,30 @@ def _asked(ask: "Callable[[Settings], Awaitable[str]]", data: Path) -> str:
         return asyncio.run(answer(place.settings))
 
 
+def _prepare(place: "Place", steps: Steps) -> None:
+    """Logs go to stderr: stdout is for the result. The embedded database is migrated; an operator's own is with `florin migrate`."""
+    from app.logging import configure
+
+    configure(place.settings)
+    if place.embedded is not None:
+        steps.step("migrating")
+        place.migrate()
+
+
+def main() -> None:
+    """The command's entry point: what an operator can put right is one message and exit code 1."""
+    try:
+        cli()
+    except OperatorError as error:
+        complain(str(error))
+        sys.exit(1)
+    except (DatabaseUnavailable, RedisUnavailable) as error:
+        server = "Redis" if isinstance(error, RedisUnavailable) else "Postgres"
+        complain(f"{server} cannot be reached, or was lost on the way. Try again when it is there: nothing is done twice.")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

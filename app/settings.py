@@ -76,11 +76,11 @@ class Settings(BaseSettings):
     #: Connections to Postgres per DSN and process.
     pool_size: int = Field(default=10, ge=1, le=100)
 
-    # limits of one operation
-    body_limit_bytes: int = Field(default=256 * KIB, ge=KIB, le=16 * MIB)
     #: Whether workers let go what no policy keeps any more. `florin run` has it off unless it is set.
     retention: Literal["on", "off"] = "on"
 
+    # limits of one operation
+    body_limit_bytes: int = Field(default=256 * KIB, ge=KIB, le=16 * MIB)
     upload_limit_bytes: int = Field(default=10 * MIB, ge=KIB, le=64 * MIB)
     token_limit: int = Field(default=2_000, ge=100, le=100_000)
     depth_limit: int = Field(default=15, ge=3, le=100)
