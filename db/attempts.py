@@ -2,14 +2,15 @@
 
     await retrying(lambda: create_budget(services, viewer, command, key))
 
-Only an entry point does it (a mutation, a job's handler): what is run again is all that was asked for, with sessions of its own. It
-is run again only while nothing of it has been committed; from its first commit on a failure is told as one that may be retried, and
-what was left to do is a job's or the client's, whose key says what has happened.
+Only an entry point does it (a mutation, a job's handler, a job that its requester runs): what is run again is all that was asked for,
+with sessions of its own. Once it has committed anything it is run again only if that does no harm; else the failure is told as one that
+the client may retry, and what was left to do is a job's.
 """
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Final, TypeVar
@@ -42,7 +43,7 @@ async def retrying(
 ) -> T:
     """What the work comes to, run again up to `TRIES` times in all after a Conflict.
 
-    may_repeat: it does no harm to run it again after it has committed something: a job's handler.
+    may_repeat: it does no harm to run it again after it has committed something: a job's handler, a mutation with a key.
     between:    called before each further run, to forget what the failed one has read.
     Errors: Conflict, when the last try met one too, or one came after a commit.
     """
@@ -63,6 +64,16 @@ async def retrying(
             await between()
         await asyncio.sleep(random.uniform(0, WAIT_S * number))  # noqa: S311 - not a secret
     raise AssertionError("unreachable")
+
+
+@contextmanager
+def uncounted() -> Iterator[None]:
+    """Commits in the block are not counted as the unit of work's: what they do is there for whoever comes next, asked for or not."""
+    token = _attempt.set(None)
+    try:
+        yield
+    finally:
+        _attempt.reset(token)
 
 
 def note_commit(error: BaseException | None) -> None:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, ParamSpec, TypeVar, get_args, get_o
 
 import strawberry
 
+from db.attempts import retrying
 from domains.core import errors as core_errors
 from domains.core.errors import AppError
 from resolvers.declared import current
@@ -94,14 +95,19 @@ def payload_error(error: AppError) -> Error | None:
 def expected_errors(resolver: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
     """Answer an AppError of a mutation with its payload type (the resolver's return annotation) holding that error.
 
-    Whatever happens, what was read before is forgotten, so that the payload shows the state after the commit.
+    A mutation that the database made give way is run again, unless it has committed something and has no key to know it by. Whatever
+    happens, what was read before is forgotten, so that the payload shows the state after the commit.
     """
 
     @functools.wraps(resolver)
     async def answered(*args: P.args, **kwargs: P.kwargs) -> R:
         info: Any = kwargs["info"]
         try:
-            return await resolver(*args, **kwargs)
+            return await retrying(
+                lambda: resolver(*args, **kwargs),
+                may_repeat=hasattr(kwargs.get("input"), "idempotency_key"),  # what was committed is then found, and not done again
+                between=info.context.start_over,
+            )
         except AppError as error:
             shown = payload_error(error)
             if shown is None:

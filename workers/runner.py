@@ -15,6 +15,7 @@ import structlog
 from structlog.contextvars import bound_contextvars
 
 from db import jobs
+from db.attempts import retrying
 from db.engines import Viewer
 from db.errors import DatabaseUnavailable, LeaseLost, RedisUnavailable
 from db.jobs import Claim, JobRef
@@ -126,11 +127,17 @@ class JobRunner:
             work.cancel()
 
     async def _work(self, task: Task, claim: Claim) -> None:
-        job = Job(self._services, claim, await self._viewer_of(task, claim))
-        await task.handler(job, **task.read(claim.payload))
-        if not job.is_finished:
-            async with job.system() as session:
-                await job.finish(session)
+        viewer = await self._viewer_of(task, claim)
+        arguments = task.read(claim.payload)
+
+        async def run() -> None:
+            job = Job(self._services, claim, viewer)  # a new one each time: it finishes with a commit, or not at all
+            await task.handler(job, **arguments)
+            if not job.is_finished:
+                async with job.system() as session:
+                    await job.finish(session)
+
+        await retrying(run, may_repeat=True)  # a handler survives running twice: this spends no attempt and no back-off
 
     async def _viewer_of(self, task: Task, claim: Claim) -> Viewer | None:
         """The job's user with their time zone, which periods and dates go by; None for upkeep. Errors: UserGone."""

@@ -10,6 +10,7 @@ from datetime import date, datetime
 from typing import Any
 
 from db import jobs
+from db.attempts import retrying
 from db.budget import queries as budgets
 from db.engines import SystemSession, Viewer, WriteSession
 from db.errors import DatabaseUnavailable, LeaseLost
@@ -42,25 +43,28 @@ async def refold_held(services: Services, viewer: Viewer, held: jobs.Claim | Non
     Errors: TryAgain, DatabaseUnavailable: the change stands, and a worker folds it.
     """
     if held is None:
-        await _refold(services, viewer, None)
+        await retrying(lambda: _refold(services, viewer, None), may_repeat=True)
         return
-
-    async def finish(session: SystemSession) -> None:
-        await jobs.finish(session, held)
-
     try:
-        if held.domain == "budget":
-            await _refold(services, viewer, finish)
-        else:
-            await _refold(services, viewer, None)
-            async with services.db.write(held.domain, viewer) as session:
-                await finish(session)
+        await retrying(lambda: _fold_and_finish(services, viewer, held), may_repeat=True)
     except LeaseLost:
         return  # a worker took over and folds the same
     except (TryAgain, DatabaseUnavailable):
         with contextlib.suppress(DatabaseUnavailable):
             await jobs.release(services.db, held)  # or a worker would wait for the end of the lease
         raise
+
+
+async def _fold_and_finish(services: Services, viewer: Viewer, held: jobs.Claim) -> None:
+    async def finish(session: SystemSession) -> None:
+        await jobs.finish(session, held)
+
+    if held.domain == "budget":
+        await _refold(services, viewer, finish)
+        return
+    await _refold(services, viewer, None)
+    async with services.db.write(held.domain, viewer) as session:
+        await finish(session)
 
 
 async def _refold(services: Services, viewer: Viewer, finish: Finish | None) -> None:

@@ -1,5 +1,8 @@
 """The keys under everything that is encrypted: one data key per user, wrapped by a key of the operator's ring.
 
+Which key wraps may change while processes run: whoever meets the id of a key that their ring lacks reads the ring again, and whoever
+wraps looks whether it has changed. So a new key may wrap at once where the ring is a file that all read (`domains/user/rotation.py`).
+
 AES-256-GCM. A ciphertext is `1 | nonce (12) | sealed`; a wrapped data key is `1 | length of key id | key id | nonce | sealed`,
 so that a ring can hold old keys beside the one that wraps now. What is sealed is bound to its table, column and user:
 moved elsewhere it does not open. Destroying a user's row of `user_keys` makes everything sealed for them unreadable.
@@ -11,14 +14,20 @@ import time
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
 from uuid import UUID
 
+import structlog
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from db.attempts import uncounted
 from db.engines import Db, Viewer
 from db.user import queries
 from domains.core.cipher import DecryptionFailed, NewKey
+
+log = structlog.get_logger(__name__)
 
 FORMAT = b"\x01"
 NONCE_BYTES = 12
@@ -30,6 +39,18 @@ KEPT_S = 60.0
 
 class KeyringInvalid(ValueError):
     """The ring's text is not `id:base64(32 bytes)[,id:base64(32 bytes)...]`."""
+
+
+class KeyUnknown(DecryptionFailed):
+    """The ring lacks the key that wraps a user's data key."""
+
+
+class RingSource(Protocol):
+    """Where the ring is kept."""
+
+    def read(self) -> "KeyRing | None":
+        """The ring, if it is another than the last time it was read here. Errors: KeyringInvalid; OSError."""
+        ...
 
 
 class KeyRing:
@@ -60,19 +81,36 @@ class KeyRing:
         return FORMAT + bytes([len(name)]) + name + sealed
 
     def unwrap(self, wrapped: bytes, user_id: UUID) -> bytes:
-        """Errors: DecryptionFailed, also for a key that is no longer on the ring."""
+        """Errors: DecryptionFailed; KeyUnknown, for a key that is not on the ring."""
         if wrapped[:1] != FORMAT or len(wrapped) < 2:
             raise DecryptionFailed("a wrapped key of an unknown format")
         end = 2 + wrapped[1]
         key = self._keys.get(wrapped[2:end].decode(errors="replace"))
         if key is None:
-            raise DecryptionFailed("the key ring lacks the key that wraps this user's data key")
+            raise KeyUnknown("the key ring lacks the key that wraps this user's data key")
         return _open(key, wrapped[end:], _wrap_place(user_id))
 
 
+class RingFile:
+    """A ring in a file. Looking whether it has changed costs a `stat`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._seen: tuple[int, int, int] | None = None
+
+    def read(self) -> KeyRing | None:
+        found = self.path.stat()
+        version = (found.st_mtime_ns, found.st_ino, found.st_size)
+        if version == self._seen:
+            return None
+        ring = KeyRing.from_text(self.path.read_text().strip())
+        self._seen = version
+        return ring
+
+
 def generate_key() -> str:
-    """A new ring entry, as `id:base64`."""
-    return f"k{int(time.time())}:{base64.b64encode(os.urandom(KEY_BYTES)).decode()}"
+    """A new ring entry, as `id:base64`. The id is of this millisecond, so that no two of an operator's are alike."""
+    return f"k{time.time_ns() // 1_000_000}:{base64.b64encode(os.urandom(KEY_BYTES)).decode()}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,17 +130,22 @@ class DataKey:
 
 
 class UserCipher:
-    """The `Cipher` of the application: makes a user's data key on first use and keeps unwrapped ones for a minute."""
+    """The `Cipher` of the application: makes a user's data key on first use and keeps unwrapped ones for a minute.
 
-    def __init__(self, db: Db, ring: KeyRing) -> None:
+    source: where the ring may have changed meanwhile; None: it is the process's own, until its end.
+    """
+
+    def __init__(self, db: Db, ring: KeyRing, source: RingSource | None = None) -> None:
         self._db = db
         self._ring = ring
+        self._source = source
         self._kept: OrderedDict[UUID, tuple[float, bytes]] = OrderedDict()
 
     async def key_of(self, user_id: UUID, *, make: bool) -> DataKey:
         return DataKey(user_id, await self._data_key(user_id, make=make))
 
     def new_key(self, user_id: UUID) -> NewKey:
+        self._read_ring()
         data_key = AESGCM.generate_key(bit_length=8 * KEY_BYTES)
         return NewKey(DataKey(user_id, data_key), self._ring.wrap(data_key, user_id), self._ring.current)
 
@@ -125,15 +168,34 @@ class UserCipher:
             if not make:
                 raise DecryptionFailed("the user has no data key")
             wrapped = await self._make(viewer)
-        key = self._ring.unwrap(wrapped, user_id)
+        key = self._unwrap(wrapped, user_id)
         self._keep(user_id, key)
         return key
+
+    def _unwrap(self, wrapped: bytes, user_id: UUID) -> bytes:
+        try:
+            return self._ring.unwrap(wrapped, user_id)
+        except KeyUnknown:
+            if not self._read_ring():
+                raise
+        return self._ring.unwrap(wrapped, user_id)
+
+    def _read_ring(self) -> bool:
+        """Look whether the ring has changed. A ring that cannot be read, as while its file is replaced by hand, leaves the last one."""
+        try:
+            found = None if self._source is None else self._source.read()
+        except (KeyringInvalid, OSError) as error:
+            log.error("keys.ring_not_read", error=type(error).__name__)
+            return False
+        self._ring = found or self._ring
+        return found is not None
 
     async def _make(self, viewer: Viewer) -> bytes:
         """A data key for the user; when two make one at once, the first one's is both's."""
         made = self.new_key(viewer.user_id)
-        async with self._db.write("user", viewer) as session:
-            return await queries.add_wrapped_key(session, made.wrapped, made.key_id)
+        with uncounted():
+            async with self._db.write("user", viewer) as session:
+                return await queries.add_wrapped_key(session, made.wrapped, made.key_id)
 
     def _keep(self, user_id: UUID, key: bytes) -> None:
         self._kept[user_id] = (time.monotonic() + KEPT_S, key)

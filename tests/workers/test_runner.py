@@ -3,9 +3,11 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from db import jobs
+from db.attempts import TRIES
 from db.engines import Viewer
 from db.errors import DatabaseUnavailable
 from db.jobs import JobRef
@@ -304,3 +306,23 @@ async def test_a_reference_is_spent_once_its_job_is_claimed(own_services: Servic
     await runner.run(JobRef(DOMAIN, job_id, 0), topic, on_claimed=spend)
 
     assert order == ["spent", "ran"]
+
+
+async def test_a_handler_that_a_conflict_makes_give_way_is_run_again_in_the_same_attempt(
+    own_services: Services, viewer: Viewer, topic: str
+) -> None:
+    tries: list[int] = []
+
+    async def handler(job: Job) -> None:
+        tries.append(job.attempt)
+        async with job.services.db.write(DOMAIN, job.viewer) as session:
+            await job.finish(session)
+            if len(tries) < TRIES:
+                await session.execute(text("do $$ begin raise exception 'in the way' using errcode = '40P01'; end $$"))
+
+    job_id = await add(own_services.db, viewer, topic)
+    await run(own_services, task_of(topic, handler), job_id)
+
+    assert tries == [1] * TRIES
+    row = await row_of(own_services.db, job_id)
+    assert (row.state, row.attempt) == ("done", 1)
