@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, DefaultClause, LargeBinary, Select, String, bindparam, delete, func, select, update
+from sqlalchemy import ColumnElement, DefaultClause, LargeBinary, Select, String, Uuid, bindparam, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from db.engines import SystemSession, WriteSession
-from db.statements import Columns, compiled, is_one_of, leaf, owned, read_columns
+from db.statements import Columns, as_arrays, compiled, given_rows, is_one_of, leaf, owned, read_columns
 from db.user.models import CHOICES, oauth_connections, user_keys, user_preferences, users
 
 ACTIVE = "active"
@@ -100,6 +100,45 @@ async def add_first_key(session: SystemSession, user_id: UUID, wrapped: bytes, k
     made = select(users.c.id, bindparam("wrapped", type_=LargeBinary), bindparam("key_id", type_=String)).where(users.c.id == user_id)
     statement = insert(user_keys).from_select(["user_id", "wrapped_key", "key_id"], made)
     await session.run(statement, wrapped=wrapped, key_id=key_id)
+
+
+class WrappedKey(NamedTuple):
+    """A user's data key, and by which key of the ring it is wrapped."""
+
+    user_id: UUID
+    wrapped: bytes
+    key_id: str
+
+
+async def count_wrapped_keys(session: SystemSession) -> dict[str, int]:
+    """How many users' data keys each key of the ring wraps, by its id."""
+    found = await session.execute(select(user_keys.c.key_id, func.count().label("users")).group_by(user_keys.c.key_id))
+    return {row.key_id: row.users for row in found}
+
+
+async def keys_not_under(session: SystemSession, key_id: str, after: UUID | None, *, limit: int) -> list[WrappedKey]:
+    """The next so many data keys that another key wraps, in the order of their users; `after` is the last user seen."""
+    rows = user_keys.c
+    statement = select(rows.user_id, rows.wrapped_key, rows.key_id).where(rows.key_id != key_id).order_by(rows.user_id).limit(limit)
+    found = await session.execute(statement if after is None else statement.where(rows.user_id > after))
+    return [WrappedKey(*row) for row in found]
+
+
+async def replace_wrapped_keys(session: SystemSession, replaced: Sequence[tuple[WrappedKey, WrappedKey]]) -> int:
+    """Store each second in place of its first, where that is still what is there; how many were. One statement, in the users' order."""
+    if not replaced:
+        return 0
+    kinds = {"user_id": Uuid, "was": LargeBinary, "wrapped": LargeBinary, "key_id": String}
+    given = given_rows(kinds)
+    statement = (
+        update(user_keys)
+        .where(user_keys.c.user_id == given.c.user_id, user_keys.c.wrapped_key == given.c.was)
+        .values(wrapped_key=given.c.wrapped, key_id=given.c.key_id)
+        .returning(user_keys.c.user_id)
+    )
+    rows = [{"user_id": new.user_id, "was": old.wrapped, "wrapped": new.wrapped, "key_id": new.key_id} for old, new in replaced]
+    done = await session.execute(statement, as_arrays(rows, kinds))
+    return len(done.all())
 
 
 async def find_account(session: SystemSession, email_normalized: str) -> Account | None:
