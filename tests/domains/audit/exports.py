@@ -17,6 +17,8 @@ from domains.audit.service.answer_exports import EXPORT
 from domains.flows.data_requests import request_export
 from domains.flows.export_data import open_download
 from domains.flows.services import Services
+from tests.db.samples import Samples, insert, sample_rows, superuser
+from tests.servers.suite import Servers
 from workers.runner import JobRunner
 from workers.task import load_tasks
 
@@ -86,3 +88,14 @@ def rows_in(files: dict[str, bytes]) -> dict[str, list[dict[str, Any]]]:
     """Of a JSON export: the rows of each table, `domain/table`, and nothing of those without."""
     tables = {name.removesuffix(".json"): json.loads(content) for name, content in files.items() if name != "README.json"}
     return {name: rows for name, rows in tables.items() if rows}
+
+
+async def store_samples(servers: Servers, user_id: UUID) -> Samples:
+    """A row of every table, of somebody who is new; but no request that is open, and no key. Answers those that are exported."""
+    rows = sample_rows(user_id)
+    for without in ("user_schema.user_keys", "audit_schema.data_export_requests", "audit_schema.export_chunks"):
+        del rows[without]
+    for key, row in rows.items():
+        async with superuser(servers.databases[key.partition("_schema")[0]]) as connection:
+            await insert(connection, key, row)
+    return rows
