@@ -90,7 +90,8 @@ def revisions(domain: str) -> tuple[str, ...]:
 
 async def current_revisions(dsn: str, domains: Sequence[str] = DOMAINS) -> dict[str, str | None]:
     """What each domain's schema is at; None: nothing there."""
-    connection = await asyncpg.connect(driver_dsn(dsn))
+    # readiness asks with the log-ins of processes, which may lead to a pooler: no statement with a name, which another process has too
+    connection = await asyncpg.connect(driver_dsn(dsn), statement_cache_size=0)
     try:
         tables = [f"{schema_of(domain)}.alembic_version" for domain in domains]
         present = await connection.fetch("select t from unnest($1::text[]) t where to_regclass(t) is not null", tables)

@@ -151,10 +151,13 @@ async def test_nothing_stays_in_a_session(clients: list[Db], everybody: list[Vie
             # an array of a type that the driver must first look up
             await session.execute(text("select array[cast('[1,2]' as extensions.vector)]"))
             await session.execute(select(func.pg_advisory_xact_lock(4711)))
+        async with db.system("user") as session:
+            await session.execute(select(users_table.c.id).limit(1))
+        await current_revisions(bouncer.through(servers.dsns.system))
 
     left = []
-    for _ in range(20):
-        probe = await asyncpg.connect(driver_dsn(bouncer.through(servers.dsns.app)), statement_cache_size=0)
+    for dsn in (servers.dsns.app, servers.dsns.system) * 10:
+        probe = await asyncpg.connect(driver_dsn(bouncer.through(dsn)), statement_cache_size=0)
         async with probe.transaction():
             pid = await probe.fetchval("select pg_backend_pid()")
             prepared = await probe.fetchval("select count(*) from pg_prepared_statements where from_sql or name <> ''")
