@@ -31,6 +31,8 @@ upkeep = typer.Typer(help="What workers do every night, done now; with --dry-run
 cli.add_typer(upkeep, name="upkeep")
 audit = typer.Typer(help="The audit trail.", no_args_is_help=True)
 cli.add_typer(audit, name="audit")
+keys = typer.Typer(help="The key ring, under which every user's data key is.", no_args_is_help=True)
+cli.add_typer(keys, name="keys")
 
 Data = Annotated[Path, typer.Option("--data", envvar="FLORIN_DATA", metavar="DIR", help="Folder of the embedded servers.")]
 Host = Annotated[str, typer.Option("--host", envvar="FLORIN_HOST", help="Address to listen on.")]
@@ -165,6 +167,58 @@ def verify(
         steps.step("checking the audit trail")
         found = asyncio.run(verify_trail(place.settings, email))
     say(found)
+
+
+@keys.command("list")
+def list_keys(data: Data = DATA) -> None:
+    """List the ring's keys by their ids, and how many users' data keys each wraps. Never a key."""
+    from app.keys import list_keys
+    from app.place import open_place
+
+    with Steps(1) as steps, open_place(data, steps.note) as place:
+        _prepare(place, steps)
+        found = asyncio.run(list_keys(place.settings))
+    say(found)
+
+
+@keys.command("add")
+def add_key(data: Data = DATA) -> None:
+    """Make a new key and have it wrap new data keys, where the ring is a file. Processes that run see it by themselves."""
+    from app.keys import add_key
+    from app.place import open_place
+
+    with Steps(1) as steps, open_place(data, steps.note) as place:
+        _prepare(place, steps)
+        added = add_key(place.settings)
+    say(added)
+
+
+@keys.command("rotate")
+def rotate_keys(data: Data = DATA) -> None:
+    """Wrap every user's data key anew by the ring's first key. It may be stopped and run again; requests go on meanwhile."""
+    from app.keys import rotate_keys
+    from app.place import open_place
+
+    with Steps(2) as steps, open_place(data, steps.note) as place:
+        _prepare(place, steps)
+        steps.step("wrapping data keys anew")
+        rotated = asyncio.run(rotate_keys(place.settings))
+    say(rotated)
+
+
+@keys.command("drop")
+def drop_key(
+    key_id: Annotated[str, typer.Argument(metavar="ID", help="As `florin keys list` names it.")],
+    data: Data = DATA,
+) -> None:
+    """Take a key that wraps nothing off the ring, where that is a file."""
+    from app.keys import drop_key
+    from app.place import open_place
+
+    with Steps(1) as steps, open_place(data, steps.note) as place:
+        _prepare(place, steps)
+        dropped = asyncio.run(drop_key(place.settings, key_id))
+    say(dropped)
 
 
 @cli.command()

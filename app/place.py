@@ -68,10 +68,12 @@ def _variables(embedded: Embedded) -> dict[str, str]:
         # what somebody has on their own machine is theirs to keep, unless they say otherwise
         "FLORIN_RETENTION": os.environ.get("FLORIN_RETENTION") or "off",
     }
-    for name, make in (("keyring", generate_key), ("secret", make_secret)):
-        variable = f"FLORIN_{name.upper()}"
-        if variable not in os.environ:
-            variables[variable] = keep(embedded.folder / name, make)
+    if "FLORIN_SECRET" not in os.environ:
+        variables["FLORIN_SECRET"] = keep(embedded.folder / "secret", make_secret)
+    if not {"FLORIN_KEYRING", "FLORIN_KEYRING_FILE"} & os.environ.keys():
+        ring = embedded.folder / "keyring"
+        keep(ring, generate_key)
+        variables["FLORIN_KEYRING_FILE"] = str(ring)
     return variables
 
 

@@ -56,6 +56,8 @@ class Settings(BaseSettings):
 
     # secrets: `keyring` encrypts and may be rotated; `secret` names this installation and never changes
     keyring: SecretStr | None = None
+    #: Holds the ring instead; processes see its changes. `florin keys` writes it.
+    keyring_file: Path | None = None
     secret: Annotated[SecretStr, Field(min_length=32)] | None = None
 
     # the API process
@@ -124,7 +126,17 @@ class Settings(BaseSettings):
         return _required("FLORIN_REDIS_DSN", self.redis_dsn)
 
     def keyring_text(self) -> str:
-        return _required("FLORIN_KEYRING", self.keyring)
+        """The ring, of the variable or else of the file that another names. Errors: SettingsInvalid."""
+        if self.keyring_file is None or (self.keyring is not None and self.keyring.get_secret_value()):
+            return _required("FLORIN_KEYRING", self.keyring)
+        try:
+            return self.keyring_file.read_text().strip()
+        except OSError as error:
+            raise SettingsInvalid(f"FLORIN_KEYRING_FILE: {self.keyring_file} cannot be read: {error.strerror}.") from None
+
+    def ring_file(self) -> Path | None:
+        """The file that holds the ring; None: it is given as a variable, and stays as it is until a process is started anew."""
+        return None if self.keyring is not None and self.keyring.get_secret_value() else self.keyring_file
 
     def secret_for(self, purpose: str) -> bytes:
         """32 bytes of this installation's own for one purpose ("cursors", "account ids"): the same in every process, for ever."""

@@ -11,7 +11,7 @@ from db.redis import RedisConnections
 from domains.bank.providers.file.provider import FileProvider
 from domains.core.clock import Clock, SystemClock
 from domains.flows.services import Options, Services
-from domains.user.keys import KeyRing, KeyringInvalid, UserCipher
+from domains.user.keys import KeyRing, KeyringInvalid, RingFile, UserCipher
 from domains.user.passwords import Passwords
 
 
@@ -22,7 +22,7 @@ async def open_services(settings: Settings, *, clock: Clock | None = None, passw
     Errors: SettingsInvalid.
     """
     clock = clock or SystemClock()
-    ring = read_keyring(settings)
+    ring, ring_file = read_keyring(settings), settings.ring_file()
     redis = RedisConnections(settings.redis())
     db = Db(settings.dsns(), redis, pool_size=settings.pool_size, now=clock.now)
     hub = Hub(redis)
@@ -32,7 +32,7 @@ async def open_services(settings: Settings, *, clock: Clock | None = None, passw
             db=db,
             redis=redis,
             hub=hub,
-            cipher=UserCipher(db, ring),
+            cipher=UserCipher(db, ring, None if ring_file is None else RingFile(ring_file)),
             clock=clock,
             passwords=passwords or Passwords(),
             statements={"file": FileProvider(clock, settings.secret_for("account ids"))},

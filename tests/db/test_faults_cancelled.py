@@ -1,7 +1,7 @@
 """Whatever is cancelled or misbehaves, wherever: the next borrower of the connection finds it as a new one is."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
 import pytest
@@ -17,7 +17,7 @@ from tests.conftest import MakeUser
 from tests.db.leaks import Found, cancelled_at, checked_out, look, until_given_back, watching
 from tests.servers.suite import Servers
 
-Work = Callable[[Db, Viewer], Awaitable[None]]
+Work = Callable[[Db, Viewer], Coroutine[Any, Any, None]]
 #: More awaits than any of the units of work here has.
 AT_MOST = 200
 LOCK = 471_001

@@ -13,7 +13,7 @@ from db.engines import Db, Viewer, WriteSession
 from db.errors import Conflict
 from db.user.models import users as users_table
 from domains.budget.service import change_budgets
-from domains.flows import refold_budgets
+from domains.budget.service.apply_fold import apply_fold
 from tests.conftest import MakeUser
 from tests.resolvers.budget.budgets import CREATE, UPDATE, creation, listed
 from tests.resolvers.conftest import MakeClient
@@ -102,7 +102,7 @@ async def test_what_follows_the_commit_is_run_again_by_itself(
         return changed
 
     monkeypatch.setattr(change_budgets, "create_budget", watched)
-    monkeypatch.setattr(refold_budgets, "apply_fold", then(fail_to_serialize, times, refold_budgets.apply_fold))
+    monkeypatch.setattr("domains.flows.refold_budgets.apply_fold", then(fail_to_serialize, times, apply_fold))
     first = await client.ask(CREATE, input=asked)
     assert replays == [False, True, True][:runs]
     second = await client.data(CREATE, input=asked)
@@ -123,7 +123,8 @@ async def test_a_mutation_without_a_key_is_run_again_only_while_nothing_is_commi
     client = await make_client()
     made = (await client.data(CREATE, input=creation(name="Before")))["budgetCreate"]["budget"]
     assert client.viewer is not None
-    viewer, tries = client.viewer, []
+    viewer = client.viewer
+    tries: list[None] = []
     update = change_budgets.update_budget
 
     async def conflicting(session: WriteSession, *args: Any) -> Any:
