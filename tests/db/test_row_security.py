@@ -19,7 +19,7 @@ OPERATORS = {"legal_holds"}
 
 TABLES = """
     select c.oid, c.relnamespace::regnamespace || '.' || c.relname as name, c.relname, c.relrowsecurity, c.relforcerowsecurity,
-           c.relispartition or c.relkind = 'p' as is_partitioned
+           c.relispartition or c.relkind = 'p' or c.oid = to_regclass('transaction_schema.transactions') as is_partitioned
     from pg_class c where c.relnamespace::regnamespace::text like '%\\_schema' and c.relkind in ('r', 'p')
       and c.relnamespace::regnamespace::text <> 'information_schema'
 """
@@ -92,7 +92,8 @@ async def test_the_application_has_no_right_on_what_is_the_operators(servers: Em
 async def test_nobody_but_the_system_reaches_the_transactions_but_through_the_view(servers: Embedded) -> None:
     rights = """
         select c.relname, r.rolname from pg_class c cross join pg_roles r
-        where c.relnamespace = 'transaction_schema'::regnamespace and (c.relispartition or c.relkind = 'p') and c.relkind in ('r', 'p')
+        where c.relnamespace = 'transaction_schema'::regnamespace and c.relkind in ('r', 'p')
+          and (c.relispartition or c.relname = 'transactions')
           and r.rolname = any($1)
           and (has_any_column_privilege(r.oid, c.oid, 'select, insert, update, references')
                or has_table_privilege(r.oid, c.oid, 'delete, truncate, trigger'))
