@@ -28,7 +28,8 @@ from resolvers.transport.running import Unstoppable, unless_client_leaves
 log = structlog.get_logger(__name__)
 
 Headers = Mapping[bytes, bytes]
-_JSON_TYPE = re.compile(rb"application/json\s*(?:;\s*charset=\"?utf-?8\"?\s*)?;?\s*", re.IGNORECASE)
+#: Each run of spaces can be read in one way only: what does not match is found out in one pass, whatever its length.
+_JSON_TYPE = re.compile(rb"application/json\s*+(?:;\s*+charset=\"?utf-?8\"?\s*+)?+;?\s*+", re.IGNORECASE)
 
 
 class GraphQLHttp:

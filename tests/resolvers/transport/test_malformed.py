@@ -1,5 +1,6 @@
 """What is no GraphQL request is told so with 400, soon, and is nobody's bug."""
 
+import time
 from collections.abc import AsyncIterator, Iterator
 
 import httpx
@@ -104,3 +105,14 @@ async def test_malformed_variables_are_400_and_leave_no_traceback(
 
     assert {(reply.status_code, code_of(reply)) for reply in replies} == {(400, "BAD_REQUEST")}
     assert logged == []
+
+
+async def test_malformed_a_content_type_of_many_spaces_takes_no_time_to_refuse(served: Served, client: httpx.AsyncClient) -> None:
+    """Where each space may belong to one part of it or to the next, 60,000 of them are a billion ways to fail."""
+    headers = {"content-type": "application/json" + " " * 60_000 + "x"}
+
+    began = time.process_time()
+    response = await client.post(served.url, content=b'{"query": "{ hello }"}', headers=headers)
+
+    assert (response.status_code, code_of(response)) == (415, "UNSUPPORTED_MEDIA_TYPE")
+    assert time.process_time() - began < 0.5
