@@ -1,6 +1,7 @@
 """Asking for one's data, and for its end."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -8,7 +9,11 @@ import pytest
 from sqlalchemy import update
 
 from db.audit.models import data_export_requests, deletion_requests
+from domains.audit.export_links import path_of
+from domains.core.clock import FixedClock
 from domains.flows.data_requests import list_open
+from resolvers.fields import given_id
+from tests.domains.audit.exports import answer, row_of
 from tests.domains.audit.trail import told
 from tests.resolvers.api import Client, codes
 from tests.resolvers.conftest import MakeClient
@@ -152,3 +157,33 @@ async def test_the_operator_sees_what_waits_with_an_address(make_client: MakeCli
         ("export", "csv", f"{client.viewer.user_id}@example.com"),
         ("deletion", "Bye.", f"{client.viewer.user_id}@example.com"),
     ]
+
+
+async def test_a_finished_export_says_where_it_is_until_it_expires(make_client: MakeClient) -> None:
+    client = await make_client()
+    assert client.viewer is not None
+    made = (await create(client, "export"))["request"]["id"]
+    request_id = given_id(made, "DataExportRequest")
+    assert await answer(client.services, request_id) == "done"
+
+    [done] = (await client.data(LIST))["me"]["dataExportRequests"]["nodes"]
+    row = await row_of(client.services, request_id)
+    late = replace(client.services, clock=FixedClock(row.expires_at))
+    [expired] = (await client.but(services=late).data(LIST))["me"]["dataExportRequests"]["nodes"]
+    await cancel(client, "export", made)
+    [cancelled] = (await client.data(LIST))["me"]["dataExportRequests"]["nodes"]
+
+    assert (done["status"], done["fileUrl"], done["fileSizeBytes"]) == ("COMPLETED", path_of(request_id), row.file_size_bytes)
+    assert (expired["status"], expired["fileUrl"]) == ("COMPLETED", None)
+    assert (cancelled["status"], cancelled["fileUrl"]) == ("CANCELLED", None)
+
+
+async def test_three_exports_a_day(make_client: MakeClient) -> None:
+    client = await make_client()
+    for _ in range(3):
+        await cancel(client, "export", (await create(client, "export"))["request"]["id"])
+
+    fourth = await create(client, "export")
+
+    assert (refusals(fourth), fourth["request"]) == ([("DATA_EXPORT_LIMIT_REACHED", None)], None)
+    assert (await client.data(LIST))["me"]["dataExportRequests"]["totalCount"] == 3
