@@ -130,7 +130,7 @@ class SystemConnection(_DriverConnection):
     async def ping(self) -> None:
         """One trip. Errors: those of `LOST`, asyncpg.PostgresError; the connection is then closed."""
         try:
-            await super().execute(";", timeout=PING_WITHIN_S)
+            await super().execute("SELECT", timeout=PING_WITHIN_S)
         except BaseException as error:
             if isinstance(error, TimeoutError):
                 self.trust.lost_at = time.monotonic()

@@ -10,7 +10,7 @@ Domains that share a DSN share its pools.
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -192,7 +192,9 @@ class Db:
         await self._outbox.close()
         await wait_for_endings()
         for engine in self._engines.values():
-            await engine.dispose()
+            with suppress(TimeoutError):  # a server that is silent does not answer a farewell
+                async with asyncio.timeout(ENDED_WITHIN_S):
+                    await engine.dispose()
 
     def dsn_key(self, domain: str, *, fresh: bool = False) -> str:
         """Domains with equal keys can share one read transaction. `fresh` as in `open_read`."""

@@ -3,18 +3,21 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 
 from db.attempts import TRIES, retrying
-from db.engines import Db, Viewer, WriteSession
+from db.engines import Db, Dsns, Viewer, WriteSession
 from db.errors import Conflict
 from db.user.models import users as users_table
 from domains.budget.service import change_budgets
 from domains.budget.service.apply_fold import apply_fold
+from domains.flows.services import Services
 from tests.conftest import MakeUser
+from tests.db.proxy import Proxy
 from tests.resolvers.budget.budgets import CREATE, UPDATE, creation, listed
 from tests.resolvers.conftest import MakeClient
 
@@ -143,6 +146,30 @@ async def test_a_mutation_without_a_key_is_run_again_only_while_nothing_is_commi
     assert len(tries) == (1 if has_committed else 2)
     assert ("errors" in answer) is has_committed
     assert [each["name"] for each in await listed(client)] == ["Before" if has_committed else "After"]
+
+
+async def test_a_mutation_whose_commit_was_not_answered_is_asked_again_and_has_happened_once(
+    make_client: MakeClient, services: Services, dsns: Dsns
+) -> None:
+    client = await make_client()
+    await client.data(CREATE, input=creation(name="Before"))
+    asked = creation(name="Once")
+
+    async with Proxy(dsns.of("budget", "app")) as proxy:
+        led = replace(dsns, app=proxy.lead(dsns.of("budget", "app")), domains={})
+        far = Db(led, services.redis)
+        through = client.but(services=replace(services, db=far))
+        await listed(through)
+        proxy.swallow = b"COMMIT;"  # of what writes: a reading transaction ends without the semicolon
+        lost = await through.ask(CREATE, input=asked)
+        proxy.swallow = None
+        answers = [await through.data(CREATE, input=asked) for _ in range(2)]
+        await far.close()
+
+    assert [each["extensions"] for each in lost["errors"]] == [UNAVAILABLE]
+    assert answers[0] == answers[1]
+    assert answers[0]["budgetCreate"]["errors"] == []
+    assert sorted(each["name"] for each in await listed(client)) == ["Before", "Once"]
 
 
 @asynccontextmanager
