@@ -5,7 +5,7 @@ from uuid import UUID
 
 from domains.audit.service.answer_exports import EXPORT, end_exports
 from domains.audit.service.keep_trail import ensure_months
-from domains.core.audit import RECORD
+from domains.core.audit import RECORD, RECORD_ATTEMPTS
 from domains.flows.audit_trail import record_entry
 from domains.flows.export_data import run_export
 from workers.task import DAILY, Job, task
@@ -14,7 +14,7 @@ PURGE_BATCHES = 100
 EXPORTS_PER_BATCH = 10
 
 
-@task(RECORD, outlives_user=True)
+@task(RECORD, max_attempts=RECORD_ATTEMPTS, outlives_user=True)
 async def record(job: Job) -> None:
     await record_entry(job.services, job)
 

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 #: The topic of the job that carries an entry from the transaction of a change to the trail.
 RECORD: Final = "audit.record"
+#: How often that is tried: a change that is committed must not lose its entry because the trail was away for a night. Some ten days.
+RECORD_ATTEMPTS: Final = 2_000
 
 
 class Action(StrEnum):

@@ -18,7 +18,7 @@ from db import jobs
 from db.engines import Origin, SystemSession, Viewer, WriteSession
 from domains.audit.sealing import SEALED, seal_text, seal_values
 from domains.audit.service.append_entry import NewEntry, append_entry
-from domains.core.audit import RECORD, Action, Trail
+from domains.core.audit import RECORD, RECORD_ATTEMPTS, Action, Trail
 from domains.core.changes import UNSET
 from domains.core.cipher import NewKey, UserKey
 from domains.core.ids import new_id
@@ -107,7 +107,8 @@ class _Trail:
         said = {name: value for name, value in plain.items() if value is not None}
         payload = {"action": action.value, **said, "sealed": sealed}
         # nobody waits for an entry: the relay finds the row when it looks next, and no commit has to wake it
-        await jobs.add(session, RECORD, key=str(new_id()), payload=payload, user_id=self.user_id, wake=False)
+        key, most = str(new_id()), RECORD_ATTEMPTS
+        await jobs.add(session, RECORD, key=key, payload=payload, user_id=self.user_id, max_attempts=most, wake=False)
 
     def _seal(self, old: Mapping[str, Any] | None, new: Mapping[str, Any] | None, metadata: Mapping[str, Any] | None) -> dict[str, bytes]:
         if self.key is None and (old or new or self.origin.address or self.origin.user_agent):

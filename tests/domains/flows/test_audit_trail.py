@@ -15,6 +15,7 @@ from sqlalchemy import text
 from db import jobs
 from db.audit import queries
 from db.engines import Origin, Viewer
+from db.errors import DatabaseUnavailable
 from db.jobs import JobRef
 from domains.audit.errors import MonthHeld
 from domains.audit.rules import FIELDS, NO_HASH, Break, Entry, entry_hash
@@ -149,6 +150,28 @@ async def test_stopped_at_any_step_and_run_again_the_entry_is_there_once(
 
     assert [entry.sequence for entry in await entries(services, robin.user_id)] == [1]
     assert await check(services, robin.user_id) is None
+
+
+async def test_an_entry_waits_for_a_trail_that_is_away_for_longer_than_other_jobs_are_tried(
+    services: Services, robin: Viewer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A database of the trail's own may be away while changes go on in the others."""
+
+    async def away(*_: Any) -> int:
+        raise DatabaseUnavailable("away")
+
+    await note(services, robin)
+    [ref] = await waiting(services, robin.user_id)
+    with monkeypatch.context() as patched:
+        patched.setattr(audit_trail, "append_entry", away)
+        for tried in range(jobs.MAX_ATTEMPTS):
+            await JobRunner(services, load_tasks()).run(JobRef("budget", ref.id, tried), RECORD)
+            await change(services.db, ref.id, run_at=jobs.func.now())
+
+    row = await row_of(services.db, ref.id)
+    assert (row.state, row.attempt) == ("queued", jobs.MAX_ATTEMPTS)
+    await settle(services, robin.user_id)
+    assert [entry.action for entry in await entries(services, robin.user_id)] == ["BUDGET_UPDATED"]
 
 
 async def test_twenty_writers_at_once_make_one_chain(services: Services, robin: Viewer) -> None:
