@@ -97,6 +97,25 @@ def migrate(data: Data = DATA) -> None:
 
 
 @cli.command()
+def hypertable(data: Data = DATA) -> None:
+    """Make transactions a hypertable of TimescaleDB, as their owner. Nobody reaches them meanwhile: stop API and workers first."""
+    from app.errors import SettingsInvalid
+    from app.place import open_place
+    from migrations.hypertable import HypertableRefused, make_hypertable
+
+    with Steps(1) as steps, open_place(data, steps.note) as place:
+        dsns = place.settings.dsns()
+        if dsns.owner is None:
+            raise SettingsInvalid("FLORIN_DATABASE_OWNER_DSN is not set.")
+        steps.step("moving transactions")
+        try:
+            made = asyncio.run(make_hypertable(dsns.of("transaction", "owner")))
+        except HypertableRefused as refused:
+            raise OperatorError(str(refused)) from refused
+    say("transactions are a hypertable" if made else "transactions are a hypertable already")
+
+
+@cli.command()
 def seed(data: Data = DATA) -> None:
     """Make the demo's users, with two years of what they earned and spent. Changes nothing when they are there."""
     from app.operator import make_demo

@@ -11,6 +11,7 @@ import pytest
 
 from db.engines import Db, Viewer
 from db.transaction.queries import batches
+from migrations.hypertable import HypertableRefused, make_hypertable
 from migrations.run import upgrade_async
 from migrations.transaction.versions.transaction_0004_hypertable import MOVED_BY_MIGRATION, TURN_WHAT_IS_SMALL
 from tests.conftest import MakeUser
@@ -169,6 +170,17 @@ async def test_a_table_too_large_for_a_migration_stays_as_it_is_and_the_command_
     assert refused.value.hint == "stop API and workers and run florin hypertable"
     (warning,) = [message.message for message in said if message.severity == "WARNING"]
     assert warning.startswith("transactions stay partitioned by year, as there are more than 6999")
+
+
+async def test_the_command_turns_what_is_there_once(fresh: Fresh) -> None:
+    async with fresh.connect("owner") as owner:
+        await owner.execute("select transaction_schema.rebuild_transactions(false)")
+    async with login(fresh.system) as reader:
+        await reader.fetch("select from transaction_schema.transactions")
+        with pytest.raises(HypertableRefused, match="stop API and worker processes"):
+            await make_hypertable(fresh.owner)
+
+    assert [await make_hypertable(fresh.owner) for _ in range(2)] == [True, False]
 
 
 # --- partitions ---------------------------------------------------------------------------------------------------------------

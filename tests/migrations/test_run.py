@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 import sys
+from datetime import date
 from importlib import import_module
 from typing import Any
 
@@ -15,6 +16,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from db.base import DOMAINS, metadata_of, schema_of
+from migrations.hypertable import HypertableRefused, make_hypertable
 from migrations.run import (
     FOLDER,
     SchemaDrift,
@@ -27,6 +29,8 @@ from migrations.run import (
 )
 from tests.migrations.fresh import Fresh, fresh_database
 from tests.servers.suite import Servers
+
+THIS_YEAR = date.today().year  # noqa: DTZ011 - as the server, which runs in UTC
 
 LEFT = """
     select relname from pg_class where relnamespace = $1::regnamespace
@@ -107,6 +111,23 @@ async def test_a_server_without_the_optional_extensions_gets_every_index(fresh: 
     assert made[0].startswith("gin (tags) WITH")
     assert made[1].startswith("gin (to_tsvector('simple'::regconfig, ")
     await check_async(fresh.owner)
+
+
+async def test_without_timescaledb_there_is_no_hypertable_and_that_is_said(fresh: Fresh) -> None:
+    async with fresh.connect("superuser") as connection:
+        await connection.execute("drop extension if exists timescaledb")
+    with pytest.raises(HypertableRefused, match=r"older release: run florin migrate\.$"):
+        await make_hypertable(fresh.owner)
+    await upgrade_async(fresh.owner, ["transaction"])
+
+    with pytest.raises(HypertableRefused, match=r"does not have the extension timescaledb: install TimescaleDB .*/roles\.sql again\.$"):
+        await make_hypertable(fresh.owner)
+
+    async with fresh.connect("system") as system:
+        parts = await system.fetch("select name, end_day - first_day, is_compressed from transaction_schema.list_partitions()")
+    assert {part[0] for part in parts} == {f"transactions_y{year}" for year in range(THIS_YEAR - 5, THIS_YEAR + 2)}
+    assert {part[1] for part in parts} == {365, 366}
+    assert not any(part[2] for part in parts)
 
 
 async def test_a_difference_is_drift(fresh: Fresh) -> None:

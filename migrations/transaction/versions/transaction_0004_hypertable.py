@@ -1,6 +1,6 @@
 """Transactions as a hypertable where the database has TimescaleDB, by year as before where not; the functions that know which.
 
-A month per chunk, compressed after six (docs/adr/0007). What the document keeps for five years is dropped by the retention task and by no
+A month per chunk, compressed after six (docs/adr/0008). What the document keeps for five years is dropped by the retention task and by no
 `add_retention_policy`: that one asks neither whether summaries are closed nor whether somebody holds the rows (C21, C39).
 """
 
