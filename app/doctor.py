@@ -7,6 +7,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -15,7 +16,8 @@ from app.settings import Settings
 from app.wiring import read_keyring
 from db.base import APP_ROLE, DOMAINS, EXTENSIONS_SCHEMA, OWNER_ROLE, SYSTEM_ROLE
 from db.engines import Dsns
-from db.inspection import BOUNDS, Look, RedisFacts, ServerFacts, describe, look_at_redis, looking
+from db.errors import RedisUnavailable
+from db.inspection import BOUNDS, Look, Parts, RedisFacts, ServerFacts, describe, look_at_redis, looking
 from migrations.run import revisions
 
 WITHIN_S: Final = 10.0
@@ -27,6 +29,8 @@ SKEW_FAILED_S: Final = 30.0
 #: Work that waits longer than this has no worker.
 WAITING_S: Final = 300.0
 ROLES: Final = {"app": APP_ROLE, "read": APP_ROLE, "system": SYSTEM_ROLE, "owner": OWNER_ROLE}
+#: For so long there must be partitions. The worker makes them for longer.
+PARTITIONS_AHEAD: Final = timedelta(days=14)
 #: Before 0.8 a filter on the user after the index scan may leave fewer neighbours than were asked for.
 VECTOR_ITERATES: Final = (0, 8)
 
@@ -89,8 +93,12 @@ async def _within(subject: str, findings: AsyncIterator[Finding]) -> list[Findin
 
 def _why(error: Exception) -> str:
     """The kind of failure. A driver's message may quote a log-in, so only the server's own error code is added."""
-    state = getattr(error, "sqlstate", None) or getattr(getattr(error, "orig", None), "sqlstate", None)
-    kind = "time-out" if isinstance(error, TimeoutError) else type(error).__name__
+    wrapped = getattr(error, "orig", None)  # SQLAlchemy's, around an adapter's, around the driver's
+    raised = getattr(wrapped, "__cause__", None) or wrapped or error
+    state = getattr(raised, "sqlstate", None)
+    if isinstance(error, RedisUnavailable):
+        state = str(error)  # the kind of what the driver raised
+    kind = "time-out" if isinstance(error, TimeoutError) else type(raised).__name__
     return f"{kind} ({state})" if state else kind
 
 
@@ -119,7 +127,7 @@ async def _database(dsn: str, users: list[tuple[str, str]], settings: Settings) 
                 yield finding
         domains = [domain for domain, role in users if role == "system"]
         if domains:
-            for part in (_extensions, _tables, _work):
+            for part in (_extensions, _tables, _partitions, _work):
                 async for finding in part(place, look, domains):
                     yield finding
         if "user" in domains:
@@ -221,6 +229,39 @@ async def _tables(place: str, look: Look, domains: list[str]) -> AsyncIterator[F
                 f"{', '.join(owned)} of {domain} do not belong to {OWNER_ROLE}",
                 f"alter table ... owner to {OWNER_ROLE}",
             )
+
+
+async def _partitions(place: str, look: Look, domains: list[str]) -> AsyncIterator[Finding]:
+    """The worker makes partitions ahead of the calendar; where it has not run, imports make their years, and entries of the trail wait."""
+    if "transaction" in domains and (parts := await look.parts_of_transactions(PARTITIONS_AHEAD)):
+        for finding in _transactions(place, parts, "timescaledb" in await look.extensions()):
+            yield finding
+    if "audit" in domains and await look.revision("audit") is not None:
+        made = await look.partitions("audit_schema.audit_logs")
+        today = datetime.now(UTC).date()
+        months = [f"{day:%Y-%m}" for day in (today, today + PARTITIONS_AHEAD) if f"audit_logs_{day:%Y_%m}" not in made]
+        if months:
+            yield Finding(
+                place, Level.WARNING, f"no partition of the audit trail for {' and '.join(months)}", "Start a worker: it makes them."
+            )
+
+
+def _transactions(place: str, parts: Parts, has_timescaledb: bool) -> Iterator[Finding]:
+    if parts.first_missing:
+        seen = f"no partition of transactions for {parts.first_missing.year}"
+        yield Finding(place, Level.WARNING, seen, "Start a worker: it makes them.")
+    if not parts.is_hypertable:
+        yield Finding(place, Level.OK, f"transactions in {parts.count} partition(s), a year each")
+        if has_timescaledb:
+            seen = "TimescaleDB is here, and transactions are no hypertable"
+            yield Finding(place, Level.WARNING, seen, "When nobody needs them for a while: florin hypertable.")
+        return
+    yield Finding(place, Level.OK, f"transactions in a hypertable of {parts.count} chunk(s)")
+    if not parts.is_compressing:
+        yield Finding(place, Level.WARNING, "old transactions are not compressed", "See TimescaleDB in docs/operating.md.")
+    elif parts.uncompressed:
+        seen = f"{parts.uncompressed} chunk(s) of old transactions wait to be compressed; the last run: {parts.last_run or 'none yet'}"
+        yield Finding(place, Level.WARNING, seen, "See timescaledb_information.job_errors, and TimescaleDB in docs/operating.md.")
 
 
 async def _work(place: str, look: Look, domains: list[str]) -> AsyncIterator[Finding]:

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Any, Final
 
 from sqlalchemy.engine import make_url
@@ -57,6 +58,23 @@ class JobFacts:
     overdue: int
     oldest_s: float
     dead: int
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What transactions are kept in.
+
+    first_missing: the first of the next days for which there is no partition; None for a hypertable, which makes them itself.
+    uncompressed:  chunks that have been old enough to be compressed for a day.
+    last_run:      how the last run of their compression ended, "Success" or "Failed"; None: none yet, or nothing compresses them.
+    """
+
+    is_hypertable: bool
+    count: int
+    first_missing: date | None
+    is_compressing: bool
+    uncompressed: int
+    last_run: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +150,16 @@ class Look:
         found: str | None = await self._connection.fetchval(f"select version_num from {table}")  # noqa: S608 - a constant of ours
         return found
 
+    async def parts_of_transactions(self, ahead: timedelta) -> Parts | None:
+        """None: this release's functions are not there yet. `ahead`: for how long there must be partitions. As the system."""
+        if await self._connection.fetchval("select to_regprocedure('transaction_schema.list_partitions()')") is None:
+            return None
+        row = dict(await self._connection.fetchrow(_PARTS, ahead))
+        compression: tuple[Any, ...] = (False, 0, None)
+        if row["is_hypertable"]:
+            compression = tuple(await self._connection.fetchrow(_COMPRESSION))
+        return Parts(**row, **dict(zip(("is_compressing", "uncompressed", "last_run"), compression, strict=True)))
+
     async def partitions(self, table: str) -> list[str]:
         """Names of a partitioned table's partitions."""
         return [row[0] for row in await self._connection.fetch(_PARTITIONS, table)]
@@ -188,6 +216,24 @@ _OWNED: Final = """
 
 _PARTITIONS: Final = """
     select c.relname::text from pg_inherits i join pg_class c on c.oid = i.inhrelid where i.inhparent = to_regclass($1) order by 1
+"""
+
+_PARTS: Final = """
+    with part as (select * from transaction_schema.list_partitions()),
+      kind as (select relkind <> 'p' as is_hypertable from pg_class where oid = 'transaction_schema.transactions'::regclass)
+    select is_hypertable, (select count(*) from part) as count,
+           (select min(day) from (select current_date union all select (current_date + $1::interval)::date) days (day)
+            where not is_hypertable and not exists (select from part where day >= first_day and day < end_day)) as first_missing
+    from kind
+"""
+
+_COMPRESSION: Final = """
+    select exists (select from timescaledb_information.jobs j where j.proc_name = 'policy_compression' and j.scheduled
+                   and j.hypertable_schema = 'transaction_schema' and j.hypertable_name = 'transactions'),
+           (select count(*) from transaction_schema.list_partitions()
+            where not is_compressed and end_day < current_date - interval '6 months 1 day'),
+           (select min(s.last_run_status) from timescaledb_information.jobs j join timescaledb_information.job_stats s using (job_id)
+            where j.proc_name = 'policy_compression' and j.hypertable_schema = 'transaction_schema' and j.hypertable_name = 'transactions')
 """
 
 _JOBS: Final = """

@@ -2,19 +2,20 @@
 
 import json
 from dataclasses import replace
+from datetime import UTC, date, datetime
 from urllib.parse import quote
 from uuid import uuid4
 
 import pytest
 from pydantic import SecretStr
 
-from app.doctor import Finding, Level, _clock, _redis, examine, is_healthy, report
+from app.doctor import Finding, Level, _clock, _redis, _transactions, examine, is_healthy, report
 from app.settings import Settings
 from db.base import DOMAINS
-from db.inspection import RedisFacts, describe
+from db.inspection import Parts, RedisFacts, describe
 from domains.user.keys import generate_key
 from migrations.run import upgrade_async
-from tests.db.samples import insert, sample_rows
+from tests.db.samples import insert, sample_rows, transaction
 from tests.migrations.fresh import Fresh, fresh_database
 from tests.servers.suite import Servers
 
@@ -206,3 +207,63 @@ async def test_redis_is_new_enough_and_keeps_what_it_is_given(
     monkeypatch.setattr("app.doctor.look_at_redis", look)
 
     assert [finding.level async for finding in _redis("redis://somewhere")] == levels
+
+
+async def test_partitions_that_are_missing_are_named(servers: Servers, settings: Settings) -> None:
+    month = datetime.now(UTC).date()
+    async with fresh_database(servers) as fresh:
+        await migrated(fresh)
+        async with fresh.connect("superuser") as connection:
+            await connection.execute("select transaction_schema.rebuild_transactions(false)")
+            await connection.execute(f"drop table transaction_schema.transactions_y{month.year}, audit_schema.audit_logs_{month:%Y_%m}")
+
+        findings = await examine(on(fresh, settings))
+
+    warned = {finding.seen: finding.advice for finding in findings if finding.level is Level.WARNING}
+    assert warned[f"no partition of transactions for {month.year}"] == "Start a worker: it makes them."
+    assert any(seen.startswith(f"no partition of the audit trail for {month:%Y-%m}") for seen in warned)
+
+
+@pytest.mark.parametrize(
+    ("parts", "has_timescaledb", "warned"),
+    [
+        (Parts(False, 7, None, False, 0, None), False, []),
+        (Parts(False, 7, date(2027, 1, 1), False, 0, None), False, ["no partition of transactions for 2027"]),
+        (Parts(False, 7, None, False, 0, None), True, ["TimescaleDB is here, and transactions are no hypertable"]),
+        (Parts(True, 30, None, True, 0, "Success"), True, []),
+        (Parts(True, 30, None, False, 24, None), True, ["old transactions are not compressed"]),
+        (
+            Parts(True, 30, None, True, 24, "Failed"),
+            True,
+            ["24 chunk(s) of old transactions wait to be compressed; the last run: Failed"],
+        ),
+        (
+            Parts(True, 30, None, True, 1, None),
+            True,
+            ["1 chunk(s) of old transactions wait to be compressed; the last run: none yet"],
+        ),
+    ],
+)
+def test_what_transactions_are_kept_in_is_told(parts: Parts, has_timescaledb: bool, warned: list[str]) -> None:
+    findings = list(_transactions("here", parts, has_timescaledb))
+
+    assert [finding.seen for finding in findings if finding.level is not Level.OK] == warned
+    assert all(finding.advice for finding in findings if finding.level is not Level.OK)
+    kept = "hypertable of 30 chunk(s)" if parts.is_hypertable else "7 partition(s), a year each"
+    assert [kept in finding.seen for finding in findings if finding.level is Level.OK] == [True]
+
+
+async def test_a_hypertable_whose_old_chunks_wait_is_told_where_there_is_timescaledb(servers: Servers, settings: Settings) -> None:
+    async with fresh_database(servers) as fresh:
+        await migrated(fresh)
+        async with fresh.connect("system") as system:
+            if await system.fetchval("select relkind = 'p' from pg_class where oid = 'transaction_schema.transactions'::regclass"):
+                pytest.skip("this server has no TimescaleDB; where it is installed: FLORIN_TEST_POSTGRES=FOLDER FLORIN_TEST_TIMESCALEDB=1")
+            await insert(system, "transaction_schema.transactions", transaction(uuid4(), transaction_date=date(2019, 3, 20)))
+
+        findings = await examine(on(fresh, settings))
+
+    seen = {finding.seen: finding.level for finding in findings}
+    assert seen["transactions in a hypertable of 1 chunk(s)"] is Level.OK
+    (waiting,) = [words for words, level in seen.items() if level is not Level.OK]
+    assert waiting.startswith("1 chunk(s) of old transactions wait to be compressed; the last run: ")
