@@ -117,6 +117,7 @@ KEPT: Final = {
     "budget.savings_goals": "what holds now",
     "budget.goal_contributions": "what a goal's amount is the sum of",
     "notification.notification_rules": "what holds now",
+    "audit.export_chunks": "the file of an export, which ends within days",
     "audit.audit_heads": "the ends of the chains, which tell of entries that are missing",
     "audit.legal_holds": "what was held and when shows that nothing was dropped under it",
 }

@@ -86,6 +86,7 @@ EXEMPT: Final = {
     "audit.audit_logs.correlation_id": _SHOWN,
     "audit.audit_heads.user_id": _SHOWN,
     "audit.data_export_requests.user_id": _SHOWN,
+    "audit.data_export_requests.build_id": "names one making of the file",
     "audit.deletion_requests.user_id": _SHOWN,
     "audit.legal_holds.user_id": _SHOWN,
 }

@@ -14,12 +14,14 @@ import pytest
 from sqlalchemy import delete, func, insert, text, update
 
 from db import jobs
+from db.analytics import models as analytics
 from db.analytics.queries import merchants
 from db.base import DOMAINS, applied_jobs_table, schema_of
 from db.budget.models import budget_utilization
 from db.engines import Db, Dsns, Viewer
 from db.jobs import JobRef
-from db.transaction.models import own_transactions
+from db.transaction.models import monthly_category_summary, own_transactions
+from db.transaction.queries import batches
 from domains.analytics.service.answers import Question, Said, keep_answer
 from domains.bank.providers.file.options import FileOptions
 from domains.budget.service.change_budgets import CreateBudget
@@ -210,6 +212,44 @@ async def expired_answer(services: Services, viewer: Viewer) -> JobRef:
     return await ask(services, "analytics", "analytics.purge_answers")
 
 
+async def old_insight(services: Services, viewer: Viewer) -> JobRef:
+    rows = analytics.insights
+    old = {"type": "forecast", "title": "Less", "description": "You spend less.", "created_at": func.now() - timedelta(days=800)}
+    async with services.db.write("analytics", viewer) as session:
+        await session.execute(insert(rows).values(user_id=viewer.user_id, **old))
+    return await ask(services, "audit", "retention.apply")
+
+
+async def orphaned_votes(services: Services, viewer: Viewer) -> JobRef:
+    stranger = replace(viewer, user_id=uuid4())
+    async with services.db.write("analytics", stranger) as session:
+        old = {"merchant_name": "corner shop", "category": FOOD, "created_at": func.now() - timedelta(hours=2)}
+        await session.execute(insert(analytics.merchant_category_votes).values(user_id=stranger.user_id, **old))
+    return await ask(services, "analytics", "retention.sweep_orphans")
+
+
+async def empty_partition(services: Services, viewer: Viewer) -> JobRef:
+    async with services.db.system("transaction") as session:
+        await batches.ensure_partitions(session, [1971])
+    return await ask(services, "transaction", "retention.drop_partitions")
+
+
+async def wrong_sums(services: Services, viewer: Viewer) -> None:
+    await add_rows(services, viewer, [row(services.clock.now().date(), "12.50")])
+    async with services.db.write("transaction", viewer) as session:
+        await session.execute(update(monthly_category_summary).values(total_amount=1))
+
+
+async def months_to_compare(services: Services, viewer: Viewer) -> JobRef:
+    await wrong_sums(services, viewer)
+    return await ask(services, "transaction", "transaction.compare_months")
+
+
+async def months_to_repair(services: Services, viewer: Viewer) -> JobRef:
+    await wrong_sums(services, viewer)
+    return await ask(services, "transaction", "transaction.repair_months", viewer)
+
+
 SAMPLES: dict[str, Sample] = {
     "analytics.purge_answers": expired_answer,
     "analytics.repair_merchants": merchant_to_repair,
@@ -229,7 +269,12 @@ SAMPLES: dict[str, Sample] = {
     "notification.find_without_defaults": users_without_defaults,
     "notification.fold_stats": notifications_to_count,
     "notification.give_defaults": defaults_to_give,
+    "retention.apply": old_insight,
+    "retention.drop_partitions": empty_partition,
+    "retention.sweep_orphans": orphaned_votes,
+    "transaction.compare_months": months_to_compare,
     "transaction.ensure_partitions": partitions,
+    "transaction.repair_months": months_to_repair,
     "upkeep.purge": old_rows,
 }
 

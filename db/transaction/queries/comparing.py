@@ -7,7 +7,9 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Date, DateTime, FromClause, Select, Subquery, and_, cast, func, literal, literal_column, or_, select
 
+from db.base import jobs_table
 from db.engines import SystemSession, WriteSession
+from db.jobs import is_live
 from db.statements import is_one_of, owned
 from db.transaction.models import categories, ledgers, monthly_category_summary, own_transactions, transactions, user_categories
 
@@ -35,6 +37,13 @@ async def list_ledgers(session: SystemSession, after: UUID | None, *, limit: int
     owner = ledgers.c.user_id
     statement = select(owner).order_by(owner).limit(limit)
     return list((await session.execute(statement if after is None else statement.where(owner > after))).scalars())
+
+
+async def list_waiting(session: SystemSession, topic: str, user_ids: Sequence[UUID]) -> set[UUID]:
+    """Those among these users for whom a job of this topic waits or runs."""
+    jobs = jobs_table(session.domain)
+    found = select(jobs.c.user_id).where(jobs.c.topic == topic, is_live(jobs), is_one_of(jobs.c.user_id))
+    return set((await session.run(found, keys=list(user_ids))).scalars())
 
 
 async def unlike_months(session: SystemSession, user_ids: Sequence[UUID]) -> list[UnlikeMonth]:

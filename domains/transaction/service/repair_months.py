@@ -11,8 +11,9 @@ REPAIR = "transaction.repair_months"
 
 
 async def request_repair(session: SystemSession, user_ids: Sequence[UUID]) -> list[UUID]:
-    """Queue a repair for those of these users whose sums differ; answers who they are."""
-    differing = sorted({each.user_id for each in await comparing.unlike_months(session, user_ids)})
+    """Queue a repair for those of these users whose sums differ and who have none waiting; answers who they are."""
+    waiting = await comparing.list_waiting(session, REPAIR, user_ids)
+    differing = sorted({each.user_id for each in await comparing.unlike_months(session, user_ids)} - waiting)
     for user_id in differing:
         await jobs.add(session, REPAIR, key=str(user_id), user_id=user_id)
     return differing
