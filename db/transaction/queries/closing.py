@@ -2,21 +2,19 @@
 
 from collections.abc import Collection
 from datetime import date
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import (
     ARRAY,
     Boolean,
     Date,
-    Select,
     Text,
     Uuid,
     all_,
     and_,
     any_,
     bindparam,
-    cast,
     column,
     delete,
     func,
@@ -30,21 +28,13 @@ from sqlalchemy import (
 )
 
 from db.engines import SystemSession, WriteSession
-from db.statements import compiled, owned
+from db.statements import owned
 from db.transaction.models import ledgers, monthly_category_summary, own_transactions, transaction_keys, transactions
 from db.transaction.queries.comparing import month_of
 
 _TRUE = literal_column("true", Boolean)
 
 # Letting months go, as the user whose they are
-
-
-@compiled
-def closed_until() -> Select[Any]:
-    """The first day after the viewer's last closed month; NULL: none is closed. Before it no transactions are left to sum."""
-    summary = monthly_category_summary
-    last = func.max(summary.c.month).filter(summary.c.is_frozen)
-    return select(cast(last + literal_column("interval '1 month'"), Date)).where(owned(summary), summary.c.is_frozen)
 
 
 async def closed_among(session: WriteSession, months: Collection[date]) -> set[date]:
