@@ -7,7 +7,7 @@ from typing import Final
 from db.engines import SystemSession
 from domains.budget.service import close_periods as closing
 from domains.budget.service.change_budgets import request_roll_over
-from domains.flows.close_periods import run_closing
+from domains.flows.close_periods import run_closing, run_closing_again
 from domains.flows.refold_budgets import run_refold
 from workers.task import HOURLY, Job, task
 
@@ -29,6 +29,11 @@ async def roll_over(job: Job) -> None:
 @task(closing.CLOSE)
 async def close_periods(job: Job) -> None:
     await run_closing(job.services, job)
+
+
+@task("budget.close_again")
+async def close_again(job: Job, year: int) -> None:
+    await run_closing_again(job.services, job, year)
 
 
 @task("budget.find_ended_periods", every=HOURLY, domains=("budget",))

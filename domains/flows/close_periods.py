@@ -4,7 +4,7 @@ A fold like that of the figures of today: it may run twice, stop anywhere and ra
 ledger that it was summed from, so that an older closing never overwrites a newer one; and a frozen row is never changed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 
 from db.budget import queries as budgets
@@ -12,7 +12,10 @@ from db.budget import queries_history as history
 from db.budget.queries import Definition
 from db.budget.queries_history import ClosedPeriod
 from db.engines import Viewer
+from db.transaction.queries.categories import categories_by_id
+from domains.budget.rules import add_months
 from domains.budget.service import close_periods as service
+from domains.budget.service.apply_fold import Fold
 from domains.budget.service.close_periods import Closing
 from domains.core.errors import TryAgain
 from domains.flows.refold_budgets import TRIES, Finish, budgets_changing, owners_today, take_sums
@@ -25,6 +28,18 @@ PERIODS_AT_MOST = 4_000
 async def run_closing(services: Services, job: Job) -> None:
     """The job `budget.close_periods`. Errors: LeaseLost; TryAgain."""
     await close_periods(services, job.viewer, finish=job.finish)
+
+
+async def run_closing_again(services: Services, job: Job, year: int) -> None:
+    """The job `budget.close_again` of any domain: transactions of this year changed, maybe in periods that are closed.
+
+    Errors: LeaseLost; TryAgain.
+    """
+    for month in (1, 4, 7, 10):  # a quarter of everything that a user may have is less than one run does
+        first = date(year, month, 1)
+        await close_periods(services, job.viewer, again=(first, add_months(first, 3)))
+    async with services.db.write(job.domain, job.viewer) as session:
+        await job.finish(session)
 
 
 async def close_periods(
@@ -81,7 +96,22 @@ async def _known(services: Services, viewer: Viewer) -> tuple[Sequence[Definitio
     async with services.db.read("budget", viewer) as read:
         definitions = [Definition(*row) for row in await read.rows(budgets.budgets_to_fold())]
         closed = [ClosedPeriod(*row) for row in await read.rows(history.closed_periods())]
-    return definitions, closed
+    gone = await _gone(services, viewer, {each.category for each in closed} - {each.category for each in definitions})
+    return definitions, [each._replace(is_frozen=True) if each.category in gone else each for each in closed]
+
+
+async def _gone(services: Services, viewer: Viewer, categories: Collection[str]) -> set[str]:
+    """Those that the viewer has deleted since. Nothing is in them any more, and what a period of them came to cannot be summed again."""
+    if not categories:
+        return set()
+    async with services.db.read("transaction", viewer) as read:
+        rows = await read.rows(categories_by_id(()), keys=sorted(categories))
+    return set(categories) - {row.key for row in rows}
+
+
+def _former(plan: Closing, folds: Sequence[Fold]) -> set[str]:
+    """The categories of closed periods whose budgets are for another one by now."""
+    return {fold.definition.category for fold in folds if fold.definition.category != plan.budgets[fold.definition.id].category}
 
 
 async def _carry_out(services: Services, viewer: Viewer, plan: Closing, *, freeze: bool = False, finish: Finish | None = None) -> bool:
@@ -90,6 +120,8 @@ async def _carry_out(services: Services, viewer: Viewer, plan: Closing, *, freez
     for number, folds in enumerate(batches, start=1):
         is_last = number == len(batches)
         ledger_version = await take_sums(services, viewer, folds) if folds else 0
+        gone = await _gone(services, viewer, _former(plan, folds))  # after the sums: what is there now was there then
+        folds = [fold for fold in folds if fold.definition.category not in gone]
         async with services.db.write("budget", viewer) as session:
             # freezing looks at a part of the periods only, and so knows nothing of when the next one ends
             if not await service.close_periods(session, plan, folds, ledger_version, is_last=is_last and not freeze, freeze=freeze):

@@ -116,7 +116,7 @@ class Budget(Node):
 class BudgetHistory(Node):
     """What a budget came to in a period that is over.
 
-    Amount and category are those that the budget had then. What is imported for the period later is counted in when it is closed again,
+    Amount and category are those that the budget had then. What is imported or changed for the period later is counted in within seconds,
     until `isFrozen`.
     """
 
@@ -133,7 +133,7 @@ class BudgetHistory(Node):
     category = link("Category", key="category", description="What was counted, with the category's children.")
     budget = link("Budget", key="budget_id", description="The budget as it is today.")
     created_at = column(datetime, description="When the period was first closed.")
-    updated_at = column(datetime, description="When it was last closed with other figures.")
+    updated_at = column(datetime, description="When it was last summed.")
 
 
 @entity(loader="budget.goal_by_id")

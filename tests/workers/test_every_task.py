@@ -28,6 +28,7 @@ from domains.budget.service.change_budgets import CreateBudget
 from domains.core.audit import Action
 from domains.flows.audit_trail import open_trail
 from domains.flows.change_budgets import create_budget
+from domains.flows.close_periods import close_periods
 from domains.flows.import_statement import request_import
 from domains.flows.services import Services
 from domains.flows.uploads import store_upload
@@ -92,6 +93,16 @@ async def periods_to_close(services: Services, viewer: Viewer) -> JobRef:
     await add_rows(services, viewer, [row(date(2026, 1, 5), "12.50"), row(date(2026, 2, 5), "7.25")])
     await end_live_jobs(services.db, "budget.close_periods")
     return await ask(services, "budget", "budget.close_periods", viewer)
+
+
+async def closed_periods_to_sum_again(services: Services, viewer: Viewer) -> JobRef:
+    await food_budget(services, viewer)
+    await close_periods(services, viewer)
+    await add_rows(services, viewer, [row(date(2026, 1, 5), "12.50"), row(date(2026, 2, 5), "7.25")])
+    table = jobs.jobs_table("transaction")
+    async with services.db.system("transaction") as session:
+        asked = update(table).where(table.c.topic == "budget.close_again", table.c.user_id == viewer.user_id).values(run_at=func.now())
+        return JobRef("transaction", (await session.execute(asked.returning(table.c.id))).scalar_one(), 0)
 
 
 async def budget_with_ended_periods(services: Services, viewer: Viewer) -> JobRef:
@@ -262,6 +273,7 @@ SAMPLES: dict[str, Sample] = {
     "bank.find_abandoned_imports": abandoned_import,
     "bank.import": statement_to_import,
     "bank.purge_uploads": expired_upload,
+    "budget.close_again": closed_periods_to_sum_again,
     "budget.close_periods": periods_to_close,
     "budget.find_ended_periods": budget_with_ended_periods,
     "budget.refold": budget_to_refold,

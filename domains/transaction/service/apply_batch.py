@@ -21,6 +21,9 @@ from domains.transaction import rules
 #: Rows per statement: large enough that round trips do not count, small enough that arrays stay a few megabytes.
 CHUNK = 5_000
 REFOLD = "budget.refold"
+CLOSE_AGAIN = "budget.close_again"
+#: Changes within so long are looked at together.
+CLOSE_AGAIN_DELAY_S = 5.0
 REFOLD_LEASE_S = 30.0
 
 
@@ -70,7 +73,7 @@ async def apply_batch(session: WriteSession, accounts: Sequence[AccountBatch], m
     """Store new rows, change what the provider changed, leave the rest; refold the months touched and queue the budgets' refold.
 
     Units:   `merchants` maps normalised merchant names to what is known of them.
-    Effects: one version of the user's ledger, one `budget.refold` job, both only when something changed.
+    Effects: one version of the user's ledger, one `budget.refold` job, a `budget.close_again` job per year; only when something changed.
     """
     await batches.lock_user(session)
     applied = Applied()
@@ -84,10 +87,15 @@ async def apply_batch(session: WriteSession, accounts: Sequence[AccountBatch], m
 async def record_change(session: WriteSession, months: Iterable[date]) -> jobs.Claim | None:
     """What every change of transactions ends with, in the same transaction.
 
+    Periods of budgets that are closed follow a little later, a year of them per job.
     Answers the budgets' refold as a job that the caller holds and runs after its commit; None when another run will see this change.
     """
-    await folds.refold_months(session, sorted(months))
+    touched = sorted(months)
+    await folds.refold_months(session, touched)
     await folds.bump_ledger(session)
+    for year in sorted({month.year for month in touched}):
+        key = f"{session.viewer.user_id}:{year}"
+        await jobs.add(session, CLOSE_AGAIN, key=key, payload={"year": year}, delay_s=CLOSE_AGAIN_DELAY_S)
     return await jobs.add_held(session, REFOLD, key=str(session.viewer.user_id), lease_s=REFOLD_LEASE_S)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select, update
 
 from db import jobs
 from db.base import jobs_table
@@ -26,10 +26,14 @@ from domains.core.clock import FixedClock
 from domains.core.errors import TryAgain
 from domains.flows import close_periods as flow
 from domains.flows.change_budgets import create_budget, update_budget
+from domains.flows.change_categories import create_category, delete_category
 from domains.flows.close_periods import close_periods, freeze_history
 from domains.flows.held import HeldJob
 from domains.flows.refold_budgets import refold_held
 from domains.flows.services import Services
+from domains.flows.update_transaction import update_transaction
+from domains.transaction.service.change_categories import CreateCategory, DeleteCategory
+from domains.transaction.service.update_transaction import UpdateTransaction
 from tests.conftest import MakeUser
 from tests.domains.flows.rows import FOOD, GROCERIES, RENT, add_rows, row
 
@@ -209,6 +213,56 @@ async def test_late_transactions_are_in_when_a_period_is_closed_again(at: At, ma
     assert [each[2] for each in without] == ["0.00", "0.00"]
     assert await closed(march, robin) == [("01-01", "02-01", "40.00"), ("02-01", "03-01", "0.00")]
     assert [each["id"] for each in await rows_of(march, robin)] == [each["id"] for each in before]
+
+
+async def close_again(services: Services, viewer: Viewer) -> list[dict[str, Any]]:
+    """Run what changes of transactions have asked for, as the worker would; answers the payloads."""
+    table = jobs_table("transaction")
+    mine = (table.c.topic == "budget.close_again", table.c.user_id == viewer.user_id, table.c.state == "queued")
+    async with services.db.system("transaction") as session:
+        waiting = (await session.execute(select(table.c.id).where(*mine).order_by(table.c.key))).scalars().all()
+        await session.execute(update(table).where(table.c.id.in_(waiting)).values(run_at=func.now()))
+    payloads = []
+    for job_id in waiting:
+        claim = await jobs.claim(services.db, "transaction", job_id, lease_s=30)
+        assert claim is not None
+        await flow.run_closing_again(services, HeldJob(claim, viewer), claim.payload["year"])
+        payloads.append(claim.payload)
+    return payloads
+
+
+async def test_a_change_of_transactions_asks_for_the_periods_of_its_years_to_be_summed_again(at: At, make_user: MakeUser) -> None:
+    march, robin = at(NOON), await make_user()
+    await create_budget(march, robin, command(start_date=date(2025, 12, 1)), "key")
+    await close_periods(march, robin)
+
+    await add_rows(march, robin, [row(date(2025, 12, 31), "7"), row(date(2026, 1, 31), "40"), row(date(2026, 2, 1), "2")])
+    await add_rows(march, robin, [row(date(2026, 2, 2), "1")])
+    asked = await close_again(march, robin)
+
+    assert asked == [{"year": 2025}, {"year": 2026}]
+    assert await closed(march, robin) == [("12-01", "01-01", "7.00"), ("01-01", "02-01", "40.00"), ("02-01", "03-01", "3.00")]
+    assert await close_again(march, robin) == []
+
+
+async def test_what_a_period_of_a_category_that_is_deleted_since_came_to_stays(at: At, make_user: MakeUser) -> None:
+    march, robin = at(NOON), await make_user()
+    coffee = await create_category(march, robin, CreateCategory("Coffee", type="expense"), "key")
+    budget_id = await create_budget(march, robin, command(category=coffee), "key")
+    cup = row(date(2026, 1, 5), "10")
+    await add_rows(march, robin, [cup, row(date(2026, 2, 5), "20")])
+    await update_transaction(march, robin, UpdateTransaction(cup["id"], category=coffee))
+    await close_periods(march, robin)
+    await update_budget(march, robin, changes.UpdateBudget(budget_id, category=RENT))
+
+    await delete_category(march, robin, DeleteCategory(coffee))
+    await add_rows(march, robin, [row(date(2026, 1, 6), "3", RENT)])
+    await close_again(march, robin)
+    again = await rows_of(march, robin)
+    await freeze_history(march, robin, date(2026, 3, 1))
+
+    assert [(each["category"], each["amount_spent"]) for each in again] == [(coffee, 10), (coffee, 0)]
+    assert [(each["category"], each["amount_spent"]) for each in await rows_of(march, robin)] == [(coffee, 10), (coffee, 0)]
 
 
 async def test_an_older_closing_does_not_overwrite_a_newer_one(at: At, make_user: MakeUser) -> None:
