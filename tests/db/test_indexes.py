@@ -28,6 +28,7 @@ from db.engines import Db, Dsns, Viewer
 from db.notification.queries import notices, rules
 from db.read import Read
 from db.statements import Statement
+from db.transaction.queries import closing
 from domains.analytics.service.embeddings import as_text
 from domains.flows.services import Services
 from migrations.run import upgrade_async
@@ -283,6 +284,7 @@ DONE: dict[str, Doing] = {
     ),
     "ix_transaction_embeddings_user_id_embedding_model": asking("analytics", embeddings.count_up_to("all-MiniLM-L6-v2"), most=100),
     "uq_llm_query_cache_key": writing("analytics", lambda session: answers.find_answer(session, "0" * 64)),
+    "ix_monthly_category_summary_frozen": writing("transaction", lambda session: closing.closed_among(session, {date(2015, 1, 1)})),
     "ix_uploads_user_id_created_at": writing("bank", bank.count_uploads),
     "ix_notifications_retry": writing("notification", lambda session: notices.retry_due(session, datetime.now(UTC), limit=10)),
 }
