@@ -3,9 +3,12 @@
 One pass over a valid document, memoised by fragment, so that its time is linear in the document even where fragments
 double on every level. Every selection counts, skipped or not: its weight and what is selected of it, as often as it may
 come. Weights and sizes are those that the schema publishes as `@cost` and `@listSize` (resolvers/prices.py). Only
-introspection is not in there: 1/100 per object, lists at the size they usually have.
+introspection is not in there: 1/100 per object, 1/10 per leaf, lists at the size they usually have.
 
-`first` may be a variable: the pass leaves it open, and `Measured.cost` puts the request's value in.
+Leaves cost nothing, as they come with their row. But a row may be asked for the same leaf under as many names as a document
+has room for, so how many leaves the answer may hold is counted too, and bounded.
+
+`first` may be a variable: the pass leaves it open, and `Measured.price` puts the request's value in.
 """
 
 from collections.abc import Mapping
@@ -48,6 +51,8 @@ class Limits(NamedTuple):
 
 LIMITS = Limits()
 UNITS = 100
+#: Leaves of one answer: a thousand objects, thirty leaves of each.
+MAX_VALUES = 30_000
 INTROSPECTION_SIZES = {"types": 100, "fields": 10, "args": 2, "inputFields": 5, "enumValues": 5, "possibleTypes": 5, "directives": 10}
 
 
@@ -73,43 +78,56 @@ Size: TypeAlias = int | SizeOf
 
 @dataclass(slots=True)
 class Sum:
-    """Units: a constant, and other sums times a size."""
+    """Units of cost, and of leaves: constants, and other sums times a size."""
 
     constant: int = 0
+    values: int = 0
     scaled: list[tuple[Size, "Sum"]] = field(default_factory=list)
 
     def add(self, size: Size, other: "Sum") -> None:
         if isinstance(size, int):
             if not other.scaled:
                 self.constant += size * other.constant
+                self.values += size * other.values
                 return
             if size == 0:
                 return
         self.scaled.append((size, other))
 
-    def evaluate(self, variables: Mapping[str, Any], known: dict[int, int]) -> int:
-        """The units, each shared sum evaluated once."""
+    def evaluate(self, variables: Mapping[str, Any], known: dict[int, tuple[int, int]]) -> tuple[int, int]:
+        """Both, each shared sum evaluated once."""
         if not self.scaled:
-            return self.constant
+            return self.constant, self.values
         found = known.get(id(self))
         if found is None:
-            found = self.constant
-            for size, other in self.scaled:
-                found += (size if isinstance(size, int) else size.of(variables)) * other.evaluate(variables, known)
-            known[id(self)] = found
+            units, values = self.constant, self.values
+            for each, other in self.scaled:
+                size = each if isinstance(each, int) else each.of(variables)
+                more_units, more_values = other.evaluate(variables, known)
+                units += size * more_units
+                values += size * more_values
+            found = known[id(self)] = units, values
         return found
+
+
+class Price(NamedTuple):
+    """What an operation costs, at least 1, and how many leaves its answer may hold."""
+
+    cost: int
+    values: int
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """An operation's depth in fields, and its cost but for the variables."""
+    """An operation's depth in fields, and its price but for the variables."""
 
     depth: int
-    units: Sum
+    sum: Sum
 
-    def cost(self, variables: Mapping[str, Any]) -> int:
-        """The cost with the request's coerced variables, at least 1."""
-        return max(1, -(-self.units.evaluate(variables, {}) // UNITS))
+    def price(self, variables: Mapping[str, Any]) -> Price:
+        """With the request's coerced variables."""
+        units, values = self.sum.evaluate(variables, {})
+        return Price(max(1, -(-units // UNITS)), -(-values // UNITS))
 
 
 def measure(schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode, limits: Limits = LIMITS) -> Measured:
@@ -117,17 +135,22 @@ def measure(schema: GraphQLSchema, document: DocumentNode, operation: OperationD
     root = schema.get_root_type(operation.operation)
     assert root is not None  # noqa: S101 - validation has seen to it
     walk = _Walk(schema, limits, {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)})
-    units, depth = walk.selections(operation.selection_set, root, None, 0)
+    total, depth = walk.selections(operation.selection_set, root, None, 0)
     if depth > limits.depth:
         raise _too_deep(limits.depth)
-    return Measured(depth, units)
+    return Measured(depth, total)
 
 
-def check_cost(cost: int, limits: Limits = LIMITS) -> None:
+def check_price(price: Price, limits: Limits = LIMITS) -> None:
     """Errors: CostLimitExceeded."""
+    cost, values = price
     if cost > limits.cost:
         raise CostLimitExceeded(
             f"The operation costs {cost}, and {limits.cost} is the most. Ask for fewer or smaller pages.", cost=cost, limit=limits.cost
+        )
+    if values > MAX_VALUES:
+        raise CostLimitExceeded(
+            f"The answer may hold {values} values, and {MAX_VALUES} is the most. Ask for fewer fields, or smaller pages.", limit=MAX_VALUES
         )
 
 
@@ -187,9 +210,10 @@ class _Walk:
     def field(self, node: FieldNode, parent: GraphQLNamedType, page: Sized | None, nesting: int) -> tuple[Sum, int]:
         definition = self._definition(node, parent)
         named = get_named_type(definition.type)
-        each = Sum(self._units(definition, named))
+        units = self._units(definition, named)
         if node.selection_set is None:
-            return each, 1
+            return Sum(units, UNITS // 10 if parent.name in introspection_types else UNITS), 1
+        each = Sum(units)
         size, inner_page = self._size(node, definition, parent, page)
         inner, depth = self.selections(node.selection_set, named, inner_page, nesting + 1)
         each.add(1, inner)

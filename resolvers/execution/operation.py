@@ -24,7 +24,7 @@ from graphql import ExecutionResult, GraphQLError, get_variable_values
 from graphql.execution.values import VariableValues
 
 from resolvers.context import OperationContext
-from resolvers.cost import LIMITS, Limits, check_cost
+from resolvers.cost import LIMITS, Limits, check_price
 from resolvers.errors import BadUserInput, Fault, MethodNotAllowed, TimedOut, graphql_error, present
 from resolvers.execution.documents import MAX_ERRORS, Document, DocumentRefused, Documents, Operation, with_code
 from resolvers.execution.interpret import event_stream, interpret
@@ -117,15 +117,15 @@ class Gateway:
             document = self._documents.get(self._persisted.text_of(request.query, request.document_id, apollo=request.apollo))
             operation = _chosen(document, request)
             variables = self._coerced(operation, request)
-            cost = operation.measured.cost(variables.coerced)
-            check_cost(cost, self._limits)
+            price = operation.measured.price(variables.coerced)
+            check_price(price, self._limits)
         except DocumentRefused as refused:
             raise RequestRefused(refused.errors) from None
         except MethodNotAllowed as fault:
             raise RequestRefused([graphql_error(fault)], 405) from None
         except Fault as fault:
             raise RequestRefused([graphql_error(fault)]) from None
-        return Prepared(request, document, operation, operation.definition.operation.value, variables, cost)
+        return Prepared(request, document, operation, operation.definition.operation.value, variables, price.cost)
 
     def _coerced(self, operation: Operation, request: GraphQLRequest) -> VariableValues:
         declared = operation.definition.variable_definitions

@@ -63,7 +63,7 @@ def test_what_the_schema_says_an_operation_costs_is_what_is_charged(api: Gateway
     [operation] = api._documents.get(text).operations.values()
 
     for variables in variables_of(published, text):
-        assert operation.measured.cost(variables) == cost_of(published, text, variables), variables
+        assert operation.measured.price(variables).cost == cost_of(published, text, variables), variables
 
 
 def fields(schema: GraphQLSchema) -> list[tuple[str, GraphQLField]]:

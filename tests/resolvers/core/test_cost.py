@@ -49,6 +49,20 @@ def test_the_cost_is_the_sum_of_what_may_be_read(gateway: Gateway, query: str, e
     assert cost(gateway, query) == expected
 
 
+def test_leaves_cost_nothing_and_are_bounded_all_the_same(gateway: Gateway) -> None:
+    """Three hundred names for one note, a hundred rows, ten pages: bytes without end, of what was read once."""
+    leaves = " ".join(f"a{n}: id" for n in range(297))
+    rows = f"{{ nodes {{ {leaves} pot {{ id }} amount {{ amount currency }} }} }}"
+    document = f"query ($n: Int!) {{ me {{ entries(first: $n) {rows} }} }}"
+
+    assert cost(gateway, document, n=100) == 1 + 1 + 100 * 2
+    most = " ".join(["a: entries(first: 50)", rows, "b: entries(first: 50)", rows])
+    assert refusal(gateway, f"{{ me {{ name {most} }} }}") == (
+        "COST_LIMIT_EXCEEDED",
+        "The answer may hold 30001 values, and 30000 is the most. Ask for fewer fields, or smaller pages.",
+    )
+
+
 def test_a_variable_decides_the_cost_of_each_request(gateway: Gateway) -> None:
     query = "query ($n: Int = 7) { me { entries(first: $n) { nodes { id } } } }"
 
