@@ -21,6 +21,7 @@ import asyncpg
 import orjson
 import structlog
 from sqlalchemy import Engine, event
+from sqlalchemy.connectors.asyncio import AsyncAdapt_Error
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
@@ -412,6 +413,12 @@ class _unavailable:
             failure = passing_failure(getattr(error.orig, "sqlstate", None))
             if failure is not None or error.connection_invalidated:
                 raise (failure or DatabaseUnavailable)(type(error.orig).__name__) from error
+        if isinstance(error, AsyncAdapt_Error):
+            # a read that could not be connected: only engines wrap what the dialect makes of the driver's errors
+            cause = error.__cause__ or error
+            failure = passing_failure(getattr(error, "sqlstate", None))
+            if failure is not None or isinstance(cause, LOST):
+                raise (failure or DatabaseUnavailable)(type(cause).__name__) from error
 
 
 async def _leave_row(session: WriteSession) -> UUID:

@@ -28,7 +28,7 @@ class Proxy:
         self.swallow: bytes | None = None
         self.connections = 0
         self._pairs: set[tuple[asyncio.StreamWriter, asyncio.StreamWriter]] = set()
-        self._gone: set[int] = set()
+        self._gone: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
 
@@ -55,7 +55,7 @@ class Proxy:
 
     def forget(self) -> None:
         """Connections that are open now are passed nothing any more; later ones are."""
-        self._gone.update(id(writer) for pair in self._pairs for writer in pair)
+        self._gone.update(writer for pair in self._pairs for writer in pair)
 
     def reset(self) -> None:
         """Hang up on everybody, at once and without a word of farewell."""
@@ -99,7 +99,7 @@ class Proxy:
     ) -> None:
         with suppress(OSError):
             while data := await source.read(CHUNK):
-                if self.silent or id(sink) in self._gone:
+                if self.silent or sink in self._gone:
                     continue
                 await asyncio.sleep(self.delay_s if delay_s is None else delay_s)
                 if not may(data):

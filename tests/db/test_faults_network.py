@@ -63,7 +63,9 @@ async def fill(db: Db, viewer: Viewer) -> None:
         async with db.read("user", viewer):
             await everybody.wait()
 
-    await asyncio.gather(*(hold() for _ in range(3)))
+    async with asyncio.TaskGroup() as holders:
+        for _ in range(3):
+            holders.create_task(hold())
 
 
 async def test_connections_that_were_forgotten_while_idle_are_found_before_anything_is_sent(
