@@ -99,3 +99,10 @@ async def store_samples(servers: Servers, user_id: UUID) -> Samples:
         async with superuser(servers.databases[key.partition("_schema")[0]]) as connection:
             await insert(connection, key, row)
     return rows
+
+
+async def erase_key(services: Services, servers: Servers, viewer: Viewer) -> None:
+    """The user's data key is destroyed, and no process remembers it."""
+    async with superuser(servers.databases["user"]) as connection:
+        await connection.execute("delete from user_schema.user_keys where user_id = $1", viewer.user_id)
+    services.cipher._kept.pop(viewer.user_id, None)  # type: ignore[attr-defined]  # a minute later
