@@ -83,6 +83,12 @@ class TimedOut(Fault):
     retryable = True
 
 
+class MutationTimedOut(TimedOut):
+    """Its time may have run out after the commit."""
+
+    default_message = "The mutation took too long, and may have been done all the same. Look, or repeat it with the same idempotencyKey."
+
+
 class Unavailable(Fault):
     code = "UNAVAILABLE"
     default_message = "A part of the service is unavailable at the moment."

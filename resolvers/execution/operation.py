@@ -25,7 +25,7 @@ from graphql.execution.values import VariableValues
 
 from resolvers.context import OperationContext
 from resolvers.cost import LIMITS, Limits, check_price
-from resolvers.errors import BadUserInput, Fault, MethodNotAllowed, TimedOut, graphql_error, present
+from resolvers.errors import BadUserInput, Fault, MethodNotAllowed, MutationTimedOut, TimedOut, graphql_error, present
 from resolvers.execution.documents import MAX_ERRORS, Document, DocumentRefused, Documents, Operation, with_code
 from resolvers.execution.interpret import event_stream, interpret
 from resolvers.execution.persisted import Persisted
@@ -192,7 +192,8 @@ class Gateway:
             async with deadline:
                 return await self._execute(prepared, context, payload)
         except TimeoutError as error:
-            failure: Exception = TimedOut() if deadline.expired() else error
+            is_mutation = prepared.operation_type == "mutation"
+            failure: Exception = (MutationTimedOut() if is_mutation else TimedOut()) if deadline.expired() else error
         except Exception as error:  # noqa: BLE001 - masked and logged by present()
             failure = error
         await context.start_over()

@@ -202,6 +202,22 @@ async def test_an_operation_past_its_deadline_is_stopped(toy: Schema, household:
         assert found["errors"][0]["extensions"] == {"code": "TIMED_OUT", "retryable": True}
 
 
+async def test_a_mutation_past_its_deadline_may_have_been_done_and_says_so(
+    toy: Schema, household: Household, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def slow(domain: str, viewer: object, *, fresh: bool) -> ToyRead:
+        await asyncio.sleep(60)
+        raise AssertionError("not stopped")
+
+    monkeypatch.setattr(household, "open_read", slow)
+    found = await ask(Gateway(toy, deadline_s=0.02), household, RESIZE, input={"id": POT, "size": "50"})
+
+    assert found["data"] is None
+    assert found["errors"][0]["extensions"] == {"code": "TIMED_OUT", "retryable": True}
+    assert "may have been done" in found["errors"][0]["message"]
+    assert household.tables["pots"][0]["amount"] == "50.0000"
+
+
 async def test_an_expected_failure_of_a_mutation_is_in_its_payload(gateway: Gateway, household: Household) -> None:
     small = await ask(gateway, household, RESIZE, input={"id": POT, "size": "5"})
     missing = await ask(gateway, household, RESIZE, input={"id": "x", "size": "50"})
