@@ -22,11 +22,11 @@ BUDGET = "Budget"
 
 async def create_budget(services: Services, viewer: Viewer, command: service.CreateBudget, idempotency_key: str, asked: Any = None) -> UUID:
     """A new budget with its figures. `asked`, see the use case. Errors: CategoryNotBudgetable and those of the use case."""
-    await _check_category(services, viewer, command.category)
+    refusal = None if await _is_budgetable(services, viewer, command.category) else CategoryNotBudgetable(field="category")
     trail = await open_trail(services, viewer)
     try:
         async with services.db.write("budget", viewer) as session:
-            changed = await service.create_budget(session, command, idempotency_key, asked)
+            changed = await service.create_budget(session, command, idempotency_key, asked, refusal)
             if changed.new:
                 await trail.note(session, Action.BUDGET_CREATED, resource_type=BUDGET, resource_id=changed.budget_id, new=changed.new)
     except KeyReused as error:
@@ -37,8 +37,8 @@ async def create_budget(services: Services, viewer: Viewer, command: service.Cre
 
 async def update_budget(services: Services, viewer: Viewer, command: service.UpdateBudget) -> UUID:
     """Errors: CategoryNotBudgetable and those of the use case."""
-    if command.category is not UNSET:
-        await _check_category(services, viewer, command.category)
+    if command.category is not UNSET and not await _is_budgetable(services, viewer, command.category):
+        raise CategoryNotBudgetable(field="category")
     trail = await open_trail(services, viewer)
     async with services.db.write("budget", viewer) as session:
         changed = await service.update_budget(session, command)
@@ -59,8 +59,7 @@ async def delete_budget(services: Services, viewer: Viewer, budget_id: UUID) -> 
         await trail.note(session, Action.BUDGET_DELETED, resource_type=BUDGET, resource_id=budget_id, old=old)
 
 
-async def _check_category(services: Services, viewer: Viewer, category: str) -> None:
+async def _is_budgetable(services: Services, viewer: Viewer, category: str) -> bool:
     async with services.db.read("transaction", viewer) as read:
         kind = await read.value(transactions.category_type(), category=category)
-    if kind != BUDGETABLE:
-        raise CategoryNotBudgetable(field="category")
+    return bool(kind == BUDGETABLE)

@@ -9,7 +9,7 @@ from db.transaction.queries.categories import categories_by_id
 from domains.budget.errors import BudgetNotFound
 from domains.core.audit import Action
 from domains.core.changes import UNSET
-from domains.core.errors import IdempotencyKeyReused
+from domains.core.errors import AppError, IdempotencyKeyReused
 from domains.flows.audit_trail import noted_write, said, said_of
 from domains.flows.services import Services
 from domains.notification.rules import LISTED_MAX, Conditions, as_json
@@ -22,10 +22,10 @@ RULE = "NotificationRule"
 
 async def create_rule(services: Services, viewer: Viewer, command: service.CreateRule, idempotency_key: str) -> UUID:
     """A new rule. Errors: CategoryNotFound, BudgetNotFound and those of the use case."""
-    await _check_named(services, viewer, command.conditions)
+    refusal = await _refusal(services, viewer, command.conditions)
     try:
         async with noted_write(services, "notification", viewer) as (session, trail):
-            rule_id = await service.create_rule(session, command, idempotency_key)
+            rule_id = await service.create_rule(session, command, idempotency_key, refusal)
             new = {**said(command, "conditions"), "conditions": as_json(command.conditions)}
             await trail.note(session, Action.NOTIFICATION_RULE_CREATED, resource_type=RULE, resource_id=rule_id, new=new)
             return rule_id
@@ -36,7 +36,9 @@ async def create_rule(services: Services, viewer: Viewer, command: service.Creat
 async def update_rule(services: Services, viewer: Viewer, command: service.UpdateRule) -> None:
     """Errors: CategoryNotFound, BudgetNotFound and those of the use case."""
     if command.conditions is not UNSET:
-        await _check_named(services, viewer, command.conditions)
+        refusal = await _refusal(services, viewer, command.conditions)
+        if refusal is not None:
+            raise refusal
     async with noted_write(services, "notification", viewer) as (session, trail):
         await service.update_rule(session, command)
         about = command.rule_id
@@ -51,15 +53,16 @@ async def delete_rule(services: Services, viewer: Viewer, rule_id: UUID) -> None
         await trail.note(session, Action.NOTIFICATION_RULE_DELETED, resource_type=RULE, resource_id=rule_id)
 
 
-async def _check_named(services: Services, viewer: Viewer, conditions: Conditions) -> None:
-    """Lists that are too long are for the use case to refuse."""
+async def _refusal(services: Services, viewer: Viewer, conditions: Conditions) -> AppError | None:
+    """What is wrong with what the conditions name. Lists that are too long are for the use case to refuse."""
     if 0 < len(conditions.categories) <= LISTED_MAX:
         async with services.db.read("transaction", viewer) as read:
             categories = {row.key for row in await read.rows(categories_by_id(()), keys=list(conditions.categories))}
         if not categories.issuperset(conditions.categories):
-            raise CategoryNotFound(field="conditions.categoryIds")
+            return CategoryNotFound(field="conditions.categoryIds")
     if 0 < len(conditions.budgets) <= LISTED_MAX:
         async with services.db.read("budget", viewer) as read:
             budgets = {row.key for row in await read.rows(budgets_by_id(()), keys=list(conditions.budgets))}
         if not budgets.issuperset(str(budget) for budget in conditions.budgets):
-            raise BudgetNotFound(field="conditions.budgetIds")
+            return BudgetNotFound(field="conditions.budgetIds")
+    return None

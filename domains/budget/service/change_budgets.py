@@ -14,6 +14,7 @@ from domains.budget.errors import AmountInvalid, BudgetLimitReached, BudgetNotFo
 from domains.budget.service.apply_fold import TOPIC
 from domains.core.changes import UNSET, Unset
 from domains.core.currencies import is_known
+from domains.core.errors import AppError
 from domains.core.ids import new_id
 
 REFOLD = "budget.refold"
@@ -66,9 +67,12 @@ class Changed:
     new: dict[str, Any] = field(default_factory=dict)
 
 
-async def create_budget(session: WriteSession, command: CreateBudget, idempotency_key: str, asked: Any = None) -> Changed:
+async def create_budget(
+    session: WriteSession, command: CreateBudget, idempotency_key: str, asked: Any = None, refusal: AppError | None = None
+) -> Changed:
     """Store the budget once per idempotency key.
 
+    refusal: why there cannot be such a budget now, by what other domains say; one that was made when there could is answered all the same.
     asked: what the client said, where the command holds defaults of the day: a retry after midnight is the same request.
     Errors: NameInvalid, AmountInvalid, CurrencyInvalid, PeriodInvalid, ...; BudgetLimitReached; KeyReused.
     """
@@ -77,6 +81,8 @@ async def create_budget(session: WriteSession, command: CreateBudget, idempotenc
     answer = await idempotency.replay(session, CREATE, idempotency_key, fingerprint)
     if answer is not None:
         return Changed(UUID(answer["id"]), refold=None)
+    if refusal is not None:
+        raise refusal
     if await queries.count_budgets(session) >= BUDGETS_AT_MOST:
         raise BudgetLimitReached
     budget_id = new_id()

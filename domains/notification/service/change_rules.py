@@ -11,6 +11,7 @@ from db import idempotency, jobs
 from db.engines import SystemSession, WriteSession
 from db.notification.queries import rules as queries
 from domains.core.changes import UNSET, Unset
+from domains.core.errors import AppError
 from domains.core.ids import new_id
 from domains.notification import defaults, rules
 from domains.notification.errors import NotificationRuleLimitReached, NotificationRuleNotFound
@@ -45,9 +46,10 @@ class UpdateRule:
     enabled: bool | Unset = UNSET
 
 
-async def create_rule(session: WriteSession, command: CreateRule, idempotency_key: str) -> UUID:
+async def create_rule(session: WriteSession, command: CreateRule, idempotency_key: str, refusal: AppError | None = None) -> UUID:
     """Store the rule once per idempotency key.
 
+    refusal: why there cannot be such a rule now, by what other domains say; one that was made when there could is answered all the same.
     Errors: NotificationRuleNameInvalid, NotificationConditionsInvalid, NotificationChannelsInvalid; NotificationRuleLimitReached;
             KeyReused.
     """
@@ -63,6 +65,8 @@ async def create_rule(session: WriteSession, command: CreateRule, idempotency_ke
     answer = await idempotency.replay(session, CREATE, idempotency_key, idempotency.fingerprint(command))
     if answer is not None:
         return UUID(answer["id"])
+    if refusal is not None:
+        raise refusal
     if await queries.count_rules(session) >= RULES_AT_MOST:
         raise NotificationRuleLimitReached
     rule_id = new_id()

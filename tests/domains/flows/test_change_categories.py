@@ -12,12 +12,16 @@ import pytest
 from db.budget import queries as budget_queries
 from db.engines import Viewer
 from db.transaction.queries import series
+from domains.budget.errors import CategoryNotBudgetable
 from domains.budget.service.change_budgets import CreateBudget
-from domains.flows.change_budgets import create_budget
+from domains.flows.change_budgets import create_budget, delete_budget
 from domains.flows.change_categories import create_category, delete_category, update_category
+from domains.flows.change_notification_rules import create_rule
 from domains.flows.services import Services
 from domains.flows.update_transaction import update_transaction
-from domains.transaction.errors import CategoryHasBudget
+from domains.notification.rules import Conditions
+from domains.notification.service.change_rules import CreateRule
+from domains.transaction.errors import CategoryHasBudget, CategoryNotFound
 from domains.transaction.service.change_categories import CreateCategory, DeleteCategory, UpdateCategory
 from domains.transaction.service.update_transaction import UpdateTransaction
 from tests.conftest import MakeUser
@@ -136,3 +140,19 @@ async def test_a_category_with_a_budget_stays_with_all_that_is_in_it(services: S
 
     assert refused.value.budget_name == "B"
     assert await sums_of(services, robin) == before == {(MONTH, category, "debit"): (Decimal(5), 1)}
+
+
+async def test_what_was_made_for_a_category_that_is_deleted_since_is_answered_again(services: Services, make_user: MakeUser) -> None:
+    robin = await make_user()
+    coffee = await own(services, robin, "Coffee")
+    rule = CreateRule("Coffee", "custom", Conditions(categories=(coffee,)), ["in_app"], "immediate", "normal", enabled=True)
+    budget_id, rule_id = await budget(services, robin, coffee), await create_rule(services, robin, rule, "key")
+    await delete_budget(services, robin, budget_id)
+    await delete_category(services, robin, DeleteCategory(coffee))
+
+    assert await budget(services, robin, coffee) == budget_id
+    assert await create_rule(services, robin, rule, "key") == rule_id
+    with pytest.raises(CategoryNotFound):
+        await create_rule(services, robin, rule, "another key")
+    with pytest.raises(CategoryNotBudgetable):
+        await create_budget(services, robin, CreateBudget("B", coffee, Decimal(1), "USD", "monthly", MONTH), "another key")
