@@ -17,13 +17,15 @@ GRACE_S = 5
 def make_server(app: Any, settings: Settings) -> "uvicorn.Server":
     import uvicorn
 
+    from app.heads import BoundedHeads
+
     return uvicorn.Server(
         uvicorn.Config(
             app,
             host=settings.host,
             port=settings.port,
             loop="uvloop",
-            http="httptools",
+            http=BoundedHeads,
             ws="websockets-sansio",
             ws_max_size=FRAME_LIMIT_BYTES,
             ws_per_message_deflate=False,
