@@ -113,7 +113,7 @@ def _apollo_documents(manifest: dict[str, Any]) -> dict[str, Any]:
     if manifest.get("version") != 1:
         raise ManifestInvalid("its version is not 1")
     try:
-        return {operation["id"]: operation["body"] for operation in manifest["operations"]}
+        return merged({operation["id"]: operation["body"]} for operation in manifest["operations"])
     except (KeyError, TypeError):
         raise ManifestInvalid("an operation has no `id` or no `body`") from None
 
@@ -121,7 +121,8 @@ def _apollo_documents(manifest: dict[str, Any]) -> dict[str, Any]:
 def _check(document_id: object, text: object) -> None:
     if not isinstance(document_id, str) or not 1 <= len(document_id) <= ID_CHARACTERS or not isinstance(text, str) or not text:
         raise ManifestInvalid("it maps texts to texts")
-    if _SHA256.fullmatch(document_id) and document_id != sha256_of(text):
+    is_hash = document_id.startswith(PREFIX) or _SHA256.fullmatch(document_id)
+    if is_hash and document_id.removeprefix(PREFIX) != sha256_of(text):
         raise ManifestInvalid(f"{document_id[:12]}... is not the hash of its document")
 
 

@@ -114,3 +114,15 @@ def test_what_is_no_manifest_is_refused(manifest: str) -> None:
 def test_one_id_is_one_document() -> None:
     with pytest.raises(ManifestInvalid, match="a is the id of two documents"):
         merged([{"a": ME}, {"a": LABELS}])
+    twice = [{"id": "a", "body": ME}, {"id": "a", "body": LABELS}]
+    with pytest.raises(ManifestInvalid, match="a is the id of two documents"):
+        read_manifest(json.dumps({"format": "apollo-persisted-query-manifest", "version": 1, "operations": twice}).encode())
+
+
+def test_an_id_that_says_sha256_is_the_hash_of_its_document() -> None:
+    """No other could be asked for: what follows the prefix is taken for the hash."""
+    prefixed = read_manifest(json.dumps({f"sha256:{HASH}": ME}).encode())
+
+    assert Persisted(prefixed).text_of(None, f"sha256:{HASH}") == ME
+    with pytest.raises(ManifestInvalid, match="is not the hash of its document"):
+        read_manifest(json.dumps({"sha256:own": ME}).encode())
