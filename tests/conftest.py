@@ -132,6 +132,13 @@ def no_database_apart(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> No
         monkeypatch.delenv(name)
 
 
+@pytest.fixture
+def settings_of_one(settings: Settings, servers: Servers, no_database_apart: None) -> Settings:
+    """Of one database, and straight to it, however the suite runs: for tests that put another in its place."""
+    logins = {"database_dsn": servers.dsns.app, "database_system_dsn": servers.dsns.system, "database_owner_dsn": servers.dsns.owner or ""}
+    return settings.model_copy(update={name: SecretStr(dsn) for name, dsn in logins.items()} | {"pooler": "none"})
+
+
 @pytest.fixture(scope="session")
 async def redis(servers: Servers) -> AsyncIterator[RedisConnections]:
     connections = RedisConnections(servers.redis_dsn)

@@ -21,10 +21,8 @@ from tests.servers.suite import Servers
 
 
 @pytest.fixture
-def settings(settings: Settings, servers: Servers, no_database_apart: None) -> Settings:
-    """Of one database, and straight to it, however the suite runs."""
-    logins = {"database_dsn": servers.dsns.app, "database_system_dsn": servers.dsns.system, "database_owner_dsn": servers.dsns.owner or ""}
-    return settings.model_copy(update={name: SecretStr(dsn) for name, dsn in logins.items()} | {"pooler": "none"})
+def settings(settings_of_one: Settings) -> Settings:
+    return settings_of_one
 
 
 def on(fresh: Fresh, settings: Settings) -> Settings:

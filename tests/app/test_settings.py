@@ -169,3 +169,15 @@ def test_any_operation_is_served_unless_only_published_ones_are(monkeypatch: pyt
 
     assert (before.operations, before.operations_manifests) == ("any", ())
     assert (after.operations, after.operations_manifests) == ("persisted", (Path("web.json"), Path("/etc/florin/phone.json")))
+
+
+@pytest.mark.parametrize(("written", "pooler"), [({}, "none"), ({"POOLER": "none"}, "none"), ({"POOLER": "transaction"}, "transaction")])
+def test_a_pooler_is_told_of(monkeypatch: pytest.MonkeyPatch, written: dict[str, str], pooler: str) -> None:
+    settings = set_all(monkeypatch, DATABASE_DSN=APP, DATABASE_SYSTEM_DSN=APP, **written)
+
+    assert settings.dsns().pooler == pooler
+
+
+def test_a_pooler_of_another_mode_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SettingsInvalid, match="FLORIN_POOLER"):
+        set_all(monkeypatch, POOLER="session")

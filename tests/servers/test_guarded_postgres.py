@@ -41,10 +41,10 @@ async def migrated(server: GuardedPostgres) -> GuardedPostgres:
 
 
 @pytest.fixture
-def guarded_settings(migrated: GuardedPostgres, settings: Settings) -> Settings:
+def guarded_settings(migrated: GuardedPostgres, settings_of_one: Settings) -> Settings:
     logins = {"database_dsn": APP_ROLE, "database_system_dsn": SYSTEM_ROLE, "database_owner_dsn": OWNER_ROLE}
     dsns = {name: SecretStr(postgres_dsn(migrated.checked(role))) for name, role in logins.items()}
-    return settings.model_copy(update={**dsns, "pooler": "none"})
+    return settings_of_one.model_copy(update=dsns)
 
 
 @pytest.mark.parametrize(
@@ -83,13 +83,13 @@ async def test_every_way_of_asking_for_tls_gets_it(server: GuardedPostgres, opti
     ],
 )
 async def test_what_is_not_as_asked_for_is_refused_and_named(
-    server: GuardedPostgres, settings: Settings, options: dict[str, str], seen: str
+    server: GuardedPostgres, settings_of_one: Settings, options: dict[str, str], seen: str
 ) -> None:
     files = {"ours": str(server.ca), "stranger": str(server.stranger)}
     given = {name: files.get(value, value) for name, value in options.items()}
     dsn = SecretStr(postgres_dsn(server.dsn(APP_ROLE, **given)))
 
-    findings = await examine(settings.model_copy(update={"database_dsn": dsn}))
+    findings = await examine(settings_of_one.model_copy(update={"database_dsn": dsn}))
 
     (finding,) = [finding for finding in findings if finding.level is Level.FAILED]
     assert finding.seen == f"cannot be examined: {seen}"
