@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from itertools import chain
 from typing import Final
 
 from app.console import say
@@ -54,11 +55,9 @@ class Finding:
 async def examine(settings: Settings) -> list[Finding]:
     """Every finding, in the order to read them. Errors: SettingsInvalid."""
     dsns = settings.dsns()
-    found = list(_keyring(settings))
-    for dsn, domains in _log_ins(dsns).items():
-        found += await _within(describe(dsn), _database(dsn, domains, settings))
-    found += await _within("Redis", _redis(settings.redis()))
-    return found
+    looks = [_within(describe(dsn), _database(dsn, domains, settings)) for dsn, domains in _log_ins(dsns).items()]
+    servers = await asyncio.gather(*looks, _within("Redis", _redis(settings.redis())))
+    return [*_keyring(settings), *chain.from_iterable(servers)]
 
 
 def report(findings: Iterable[Finding], *, as_json: bool) -> None:

@@ -94,7 +94,7 @@ async def sign_in(services: Services, email: str, password: str, address: str | 
         await _note_failure(services, trail)
         raise SignInFailed
     async with services.db.system("user") as session:
-        await users.record_sign_in(session, account.id, address)
+        await users.record_sign_in(session, account.id, origin.address if origin else address)
         await trail.note(session, Action.USER_LOGIN)
         if services.passwords.needs_rehash(stored):
             await users.replace_password_hash(session, account.id, stored, await services.passwords.hash(password))

@@ -23,7 +23,10 @@ _VARIES: Final[Mapping[str, Mapping[str, str]]] = {
     "users": {"id": "u", "email": "u || '@example.com'", "email_normalized": "u || '@example.com'"},
     "oauth_connections": {"provider_user_id": "'p' || n"},
     "bank_connections": {"provider_item_id": "'item' || n"},
-    "bank_accounts": {"provider_account_id": "'account' || n", "connection_id": "md5('bank_connections' || (1 + n / 2000 % 49) * 2000 + n % 20)::uuid"},
+    "bank_accounts": {
+        "provider_account_id": "'account' || n",
+        "connection_id": "md5('bank_connections' || (1 + n / 2000 % 49) * 2000 + n % 20)::uuid",
+    },
     "uploads": {"created_at": _INSTANT, "expires_at": "now() + n * interval '1 minute'", "ciphertext": "'\\x00'::bytea"},
     "statement_imports": {"upload_id": "null::uuid", "connection_id": "null::uuid", "created_at": _INSTANT},
     "sync_history": {
