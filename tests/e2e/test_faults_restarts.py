@@ -142,7 +142,7 @@ async def following(person: Person) -> AsyncIterator[list[str]]:
         async for frame in socket:
             message = json.loads(frame)
             assert message["type"] in ("next", "ping"), message
-            if message["type"] == "next" and message["payload"]["data"] is not None:
+            if message["type"] == "next" and "errors" not in message["payload"]:
                 told.append(message["payload"]["data"]["budgetUpdated"]["budget"]["id"])
 
     url = person.url.replace("http", "ws", 1) + "/graphql"
@@ -154,10 +154,10 @@ async def following(person: Person) -> AsyncIterator[list[str]]:
         reading = asyncio.create_task(read(socket))
         try:
             yield told
-            assert not reading.done(), reading
         finally:
             reading.cancel()
             await asyncio.wait({reading})
+        assert reading.cancelled(), reading
 
 
 async def test_postgres_restarted_under_load(
