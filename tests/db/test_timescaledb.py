@@ -1,6 +1,7 @@
 """Transactions as a hypertable, where the server has TimescaleDB: the same statements, also on what is compressed."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -9,8 +10,10 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
-from db.engines import Db, Viewer
+from db.engines import Db, Dsns, Origin, Viewer
 from db.transaction.queries import batches
+from domains.flows.drop_partitions import Partitions, keep_partitions, plan_partitions
+from domains.flows.services import Services
 from migrations.hypertable import HypertableRefused, make_hypertable
 from migrations.run import upgrade_async
 from migrations.transaction.versions.transaction_0004_hypertable import MOVED_BY_MIGRATION, TURN_WHAT_IS_SMALL
@@ -228,6 +231,26 @@ async def test_only_old_chunks_without_a_row_are_dropped(fresh: Fresh, compresse
     assert while_there == [False, False]
     assert afterwards == [True, False, False]
     assert left == names[1:]
+
+
+async def test_retention_drops_chunks_as_it_drops_years_and_misses_none_ahead(fresh: Fresh, services: Services) -> None:
+    kept, gone = transaction(uuid4(), transaction_date=JUNE), transaction(uuid4(), transaction_date=MARCH)
+    async with superuser(fresh.superuser) as connection:
+        for values in (kept, gone):
+            await _insert(connection, "transactions", values)
+        march, june = [part["name"] for part in await connection.fetch(PARTS)]
+        await connection.execute("delete from transaction_schema.transactions where id = $1", gone["id"])
+    await upgrade_async(fresh.owner)
+    database = Db(Dsns(app=fresh.app, system=fresh.system), None)
+    try:
+        planned = await plan_partitions(replace(services, db=database))
+        kept_up = await keep_partitions(replace(services, db=database), Origin("cli"))
+    finally:
+        await database.close()
+
+    assert planned == kept_up == Partitions(ahead=[], behind=[march])
+    async with login(fresh.system) as system:
+        assert [part["name"] for part in await system.fetch(PARTS)] == [june]
 
 
 # --- the application's statements ---------------------------------------------------------------------------------------------

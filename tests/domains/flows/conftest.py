@@ -87,6 +87,8 @@ async def made_nights(servers: Servers, services: Services, redis: RedisConnecti
         fresh = {domain: await stack.enter_async_context(fresh_database(servers)) for domain in DOMAINS}
         names = {domain: each.owner.rpartition("/")[2].partition("?")[0] for domain, each in fresh.items()}
         await upgrade_async({domain: each.owner for domain, each in fresh.items()})
+        async with fresh["transaction"].connect("owner") as owner:  # by year, also where there is TimescaleDB
+            await owner.execute("select transaction_schema.rebuild_transactions(false)")
         logins = {
             domain: {role: in_database(servers.used.of(domain, role), name) for role in ("app", "system")} for domain, name in names.items()
         }
