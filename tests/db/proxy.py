@@ -22,7 +22,7 @@ class Proxy:
     def __init__(self, dsn: str) -> None:
         url = make_url(dsn)
         self._url = url
-        self._folder, self._host, self._port = url.query.get("host"), url.host, url.port or 5432
+        self._folder, self._host, self._port = url.query.get("host"), url.host, url.port or url.query.get("port") or 5432
         self.silent = False
         self.delay_s = 0.0
         self.swallow: bytes | None = None

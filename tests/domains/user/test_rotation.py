@@ -174,9 +174,9 @@ from domains.user import keys
 
 PLACE = ("bank_schema.uploads", "ciphertext")
 
-async def main(app, system, path, users):
+async def main(app, system, pooler, path, users):
     keys.KEPT_S = 0.0
-    db = Db(Dsns(app=app, system=system), None)
+    db = Db(Dsns(app=app, system=system, pooler=pooler), None)
     cipher = keys.UserCipher(db, keys.KeyRing.from_text(Path(path).read_text().strip()), keys.RingFile(Path(path)))
     print("ready", flush=True)
     waiting = asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
@@ -190,7 +190,7 @@ async def main(app, system, path, users):
     await db.close()
     print(done, flush=True)
 
-asyncio.run(main(sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4:]))
+asyncio.run(main(*sys.argv[1:5], sys.argv[5:]))
 """
 
 
@@ -199,7 +199,7 @@ async def test_rotated_over_and_over_while_tasks_and_processes_seal_and_open(
 ) -> None:
     monkeypatch.setattr("domains.user.keys.KEPT_S", 0.0)
     kept = [(each.user_id, await cipher_of(db, ring).encrypt(each.user_id, *PLACE, b"kept")) for each in people]
-    dsns = (db.dsns.of("user", "app"), db.dsns.of("user", "system"))
+    dsns = (db.dsns.of("user", "app"), db.dsns.of("user", "system"), db.dsns.pooler)
     command = [sys.executable, "-c", SEALER, *dsns, str(ring), *(str(each.user_id) for each in people)]
     others = [
         subprocess.Popen(command, cwd=Path(__file__).parents[3], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: ASYNC220
