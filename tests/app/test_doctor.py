@@ -66,7 +66,10 @@ async def test_tables_that_are_behind_are_named(servers: Servers, settings: Sett
 
 
 async def test_a_log_in_that_row_security_does_not_hold_is_refused(servers: Servers, settings: Settings) -> None:
-    findings = await examine(settings.model_copy(update={"database_dsn": SecretStr(servers.superuser_dsn)}))
+    async with fresh_database(servers) as fresh:
+        await migrated(fresh)
+
+        findings = await examine(on(fresh, settings).model_copy(update={"database_dsn": SecretStr(fresh.superuser)}))
 
     assert failed(findings) == ["postgres is a superuser", "postgres has BYPASSRLS"]
 
@@ -151,14 +154,19 @@ async def test_dead_and_waiting_jobs_are_told_of(servers: Servers, settings: Set
     assert seen == ["1 job(s) of bank failed for good", "1 job(s) of bank wait, the oldest for 3600 s"]
 
 
-async def test_a_server_that_is_not_there_is_one_failed_finding(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> None:
+async def test_a_server_that_is_not_there_is_one_failed_finding(
+    servers: Servers, settings: Settings, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     nowhere = tmp_path_factory.mktemp("nowhere")
     gone = {
         "database_dsn": f"postgresql+asyncpg://florin_app:hunter2@/florin?host={quote(str(nowhere))}",
         "redis_dsn": f"unix://{nowhere}/redis.sock?db=0",
     }
 
-    findings = await examine(settings.model_copy(update={name: SecretStr(dsn) for name, dsn in gone.items()}))
+    async with fresh_database(servers) as fresh:
+        await migrated(fresh)
+
+        findings = await examine(on(fresh, settings).model_copy(update={name: SecretStr(dsn) for name, dsn in gone.items()}))
 
     assert [f.subject for f in findings if f.level is Level.FAILED] == ["Postgres florin_app@socket/florin", "Redis"]
     assert all(seen.startswith("cannot be examined: ") for seen in failed(findings))
