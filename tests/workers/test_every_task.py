@@ -20,7 +20,7 @@ from db.base import DOMAINS, applied_jobs_table, schema_of
 from db.budget.models import budget_utilization
 from db.engines import Db, Dsns, Viewer
 from db.jobs import JobRef
-from db.transaction.models import monthly_category_summary, own_transactions
+from db.transaction.models import monthly_category_summary, own_transactions, transaction_keys
 from db.transaction.queries import batches
 from domains.analytics.service.answers import Question, Said, keep_answer
 from domains.bank.providers.file.options import FileOptions
@@ -242,6 +242,10 @@ async def orphaned_votes(services: Services, viewer: Viewer) -> JobRef:
 async def empty_partition(services: Services, viewer: Viewer) -> JobRef:
     async with services.db.system("transaction") as session:
         await batches.ensure_partitions(session, [1971])
+    async with services.db.write("transaction", viewer) as session:  # a hypertable makes the chunk with its first row
+        await batches.add_transactions(session, [row(date(1971, 5, 5), "1.00")])
+        await session.execute(delete(own_transactions).where(own_transactions.c.user_id == viewer.user_id))
+        await session.execute(delete(transaction_keys).where(transaction_keys.c.user_id == viewer.user_id))
     return await ask(services, "transaction", "retention.drop_partitions")
 
 
