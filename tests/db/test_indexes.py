@@ -8,7 +8,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -165,6 +165,7 @@ def _schema_of_partition(index: str) -> str:
 # What is asked, per index: as a client does
 
 NODES = "{ nodes { id } }"
+LATELY = datetime.now(UTC) - timedelta(hours=1)
 
 
 def mine(field_: str, selection: str = NODES) -> str:
@@ -217,7 +218,7 @@ ASKED: dict[str, str] = {
     "ix_notifications_channel": mine("notifications(filter: {channels: [EMAIL]})"),
     "ix_notifications_unread": "{ me { unreadNotificationCount } }",
     "ix_notification_rules_user_id": "{ me { notificationRules { id } } }",
-    "ix_audit_logs_user_id": mine("auditLog", "{ nodes { action } }"),
+    "ix_audit_logs_user_id": mine(f'auditLog(filter: {{since: "{LATELY:%Y-%m-%dT%H:%M:%SZ}"}})', "{ nodes { action } }"),
     "ix_audit_logs_action": mine("auditLog(filter: {actions: [USER_LOGOUT]})", "{ nodes { action } }"),
     "ix_data_export_requests_user_id": mine("dataExportRequests"),
     "ix_deletion_requests_user_id": mine("deletionRequests"),

@@ -260,7 +260,7 @@ async def test_without_redis_a_command_imports_all_the_same(
 
     assert (alone.code, alone.out) == (0, "added 4, updated 0, unchanged 0\n")
     assert "live.not_announced" in alone.err
-    assert set(left) == {"audit.record queued", "live.publish queued"}
+    assert set(left) == {"audit.record queued", "budget.close_again queued", "live.publish queued"}
     assert await rows.holdings(superuser, robin.user_id) == undisturbed
 
 
