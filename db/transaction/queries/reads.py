@@ -134,6 +134,9 @@ def transaction_page(parent: str, columns: Columns, sort: str, criteria: tuple[s
         seen = tuple_(*(bindparam(f"after_{name}", type_=_KINDS[name]) for name in names))
         mine = tuple_(*(rows.c[name] for name in names))
         wanted.append(mine < seen if descending else mine > seen)
+        if names[0] == "transaction_date":  # says nothing new, but excludes partitions, which a comparison of pairs does not
+            day = bindparam("after_transaction_date", type_=Date)
+            wanted.append(rows.c.transaction_date <= day if descending else rows.c.transaction_date >= day)
     order = [rows.c[name].desc() if descending else rows.c[name].asc() for name in names]
     size = bindparam("size", type_=Integer)
     key = rows.c[parent]
