@@ -208,7 +208,8 @@ class Loaders:
         found = self._loaders.get(place)
         if found is None:
             found = self._loaders[place] = DataLoader(self._batch(spec, columns, page))
-        return found.load(key)
+        # for several waiters: graphql-core cancels those beside a failed field, and must not take the row from the others
+        return asyncio.shield(found.load(key))
 
     def clear(self) -> None:
         """Forget what was loaded."""

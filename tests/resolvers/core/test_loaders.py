@@ -135,3 +135,14 @@ def test_rows_are_arranged_by_shape() -> None:
     assert arrange("many", ["b", "x", "a"], rows) == [[("b", 2)], [], [("a", 1), ("a", 3)]]
     assert arrange("one", ["b", "x"], rows) == [("b", 2), None]
     assert arrange("count", ["b", "x"], rows) == [2, 0]
+
+
+async def test_a_waiter_that_is_cancelled_leaves_the_row_to_the_others(household: Household) -> None:
+    """graphql-core cancels what is beside a field that failed; the same row may be awaited elsewhere in the operation."""
+    async with context_of(household) as context:
+        first, second = (asyncio.ensure_future(context.loaders.load(POTS, key(household, 0), ("name",))) for _ in range(2))
+        first.cancel()
+        row = await second
+
+    assert first.cancelled()
+    assert row["name"] == "Pot 0"
