@@ -42,6 +42,8 @@ from tests.servers.pgbouncer import PgBouncer
 
 MakeFolder = Callable[[], Path]
 ROLES = {"app": APP_ROLE, "system": SYSTEM_ROLE, "owner": OWNER_ROLE}
+#: Each domain's log-ins have pools of their own, in every process.
+SPLIT = {"max_connections": "600"}
 #: As docs/operating.md says. Every database has workers of its own, and tests make many.
 TIMESCALEDB = {
     "shared_preload_libraries": "timescaledb",
@@ -174,6 +176,8 @@ def launched(other: str | None, folder: Path) -> Iterator[_Started]:
                 stack.enter_context(patch)
         if CHOICE.timescaledb:
             stack.enter_context(mock.patch.dict(postgres.SETTINGS, TIMESCALEDB))
+        if CHOICE.split:
+            stack.enter_context(mock.patch.dict(postgres.SETTINGS, SPLIT))
         embedded = Embedded.start(folder)
     try:
         yield _Started(embedded.dsns, embedded.superuser_dsn, embedded.redis_dsn, embedded.folder)
