@@ -1,4 +1,5 @@
-"""Tables of `bank_schema`: connections, accounts, uploaded statements and their imports, and the history of all fetching.
+"""Tables of `bank_schema`: connections and how they come about and end, accounts, uploaded statements and their imports, and the history
+of all fetching.
 
 Children refer to their parent together with its user: a row can never hang on another user's connection, whose id row security hides
 but a plain foreign key would accept.
@@ -65,10 +66,13 @@ class BankConnection(Base):
             "status <> 'disconnected' or access_token_encrypted is null and refresh_token_encrypted is null and token_expires_at is null",
             name="disconnected_has_no_token",
         ),
+        CheckConstraint("status <> 'disconnected' or next_sync_at is null", name="disconnected_not_fetched"),
+        *not_negative("sync_failures"),
         UniqueConstraint("id", "user_id"),
         Index("uq_bank_connections_item", "provider", "provider_item_id", unique=True, postgresql_where=SHARED_ITEMS),
         Index("uq_bank_connections_user_item", "user_id", "provider", "provider_item_id", unique=True, postgresql_where=PER_USER_ITEMS),
         Index("ix_bank_connections_user_id", "user_id"),
+        Index("ix_bank_connections_next_sync_at", "next_sync_at", postgresql_where=text("next_sync_at is not null")),
     )
 
     id: Mapped[UUID] = uuid_pk()
@@ -93,6 +97,10 @@ class BankConnection(Base):
     last_sync_status: Mapped[str | None] = mapped_column(String(50))
     last_successful_sync_at: Mapped[datetime | None] = instant()
     sync_cursor: Mapped[str | None] = mapped_column(Text)
+    next_sync_at: Mapped[datetime | None] = mapped_column(INSTANT, comment="NULL: nothing is fetched by the calendar")
+    sync_failures: Mapped[int] = mapped_column(Integer, server_default=text("0"), comment="in a row, up to now")
+    sync_requested_at: Mapped[datetime | None] = instant()
+    consent_warned_at: Mapped[datetime | None] = mapped_column(INSTANT, comment="of the consent that holds now")
 
     metadata_: Mapped[dict[str, Any]] = json_object("metadata")
     created_at: Mapped[datetime] = created_at()
@@ -124,6 +132,7 @@ class BankAccount(Base):
     account_name: Mapped[str | None] = mapped_column(String(255))
     account_official_name: Mapped[str | None] = mapped_column(String(255))
     account_mask: Mapped[str | None] = mapped_column(String(10))
+    persistent_id: Mapped[str | None] = mapped_column(String(255), comment="names the account even when its owner links the bank again")
 
     current_balance: Mapped[Decimal | None] = optional_money()
     available_balance: Mapped[Decimal | None] = optional_money()
@@ -197,21 +206,24 @@ class StatementImport(Base):
 
 
 class BankSync(Base):
-    """What one fetch from a bank came to, or one statement that was taken in (`import_id`). It outlives what it speaks of.
+    """What one fetch from a bank came to (`job_id`), or one statement that was taken in (`import_id`). It outlives what it speaks of.
 
-    A statement that could not be read belongs to no connection.
+    A statement that could not be read belongs to no connection. What only a fetch has is NULL or 0 for a statement.
     """
 
     __tablename__ = "sync_history"
     __table_args__ = (
         ForeignKeyConstraint(["connection_id", "user_id"], [BankConnection.id, BankConnection.user_id]),
         ForeignKeyConstraint(["import_id", "user_id"], [StatementImport.id, StatementImport.user_id], ondelete="SET NULL (import_id)"),
-        one_of("sync_type", "scheduled", "manual", "retry"),
+        one_of("sync_type", "scheduled", "manual", "retry", "webhook"),
         one_of("status", "started", "success", "failed", "partial"),
+        one_of("stage", "fetching", "applying", "budgets", "done", "failed"),
         *not_negative("transactions_added", "transactions_updated", "duration_ms"),
+        *not_negative("pages", "transactions_fetched", "transactions_removed"),
         CheckConstraint("(status <> 'started') = (completed_at is not null)", name="completed_once"),
         CheckConstraint("status <> 'failed' or error_code is not null", name="failed_says_why"),
         UniqueConstraint("import_id"),
+        UniqueConstraint("job_id"),
         Index("ix_sync_history_user_id_started_at", "user_id", "started_at", "id"),
         Index("ix_sync_history_user_id_connection_id_started_at", "user_id", "connection_id", "started_at", "id"),
     )
@@ -220,15 +232,89 @@ class BankSync(Base):
     user_id: Mapped[UUID] = mapped_column(Uuid)
     connection_id: Mapped[UUID | None] = mapped_column(Uuid)
     import_id: Mapped[UUID | None] = mapped_column(Uuid)
+    job_id: Mapped[UUID | None] = mapped_column(Uuid)
     sync_type: Mapped[str] = mapped_column(String(50))
     status: Mapped[str] = word(50, "started")
+    stage: Mapped[str | None] = mapped_column(String(20))
+    pages: Mapped[int] = counter()
+    transactions_fetched: Mapped[int] = counter()
     transactions_added: Mapped[int] = counter()
     transactions_updated: Mapped[int] = counter()
+    transactions_removed: Mapped[int] = counter()
     error_code: Mapped[str | None] = mapped_column(String(100))
     error_message: Mapped[str | None] = mapped_column(Text)
     duration_ms: Mapped[int | None] = mapped_column(Integer)
+    version: Mapped[int] = version_number()
     started_at: Mapped[datetime] = created_at()
     completed_at: Mapped[datetime | None] = instant()
+
+
+class BankLink(Base):
+    """A bank that somebody began to link, or to repair (`connection_id`).
+
+    `secret_encrypted` goes when the link is completed or over; the row stays a while, so that whoever asks again is told the same.
+    """
+
+    __tablename__ = "bank_links"
+    __table_args__ = (
+        ForeignKeyConstraint(["connection_id", "user_id"], [BankConnection.id, BankConnection.user_id]),
+        ForeignKeyConstraint(["result_connection_id", "user_id"], [BankConnection.id, BankConnection.user_id]),
+        one_of("provider", *PROVIDERS),
+        CheckConstraint("state_digest ~ '^[0-9a-f]{64}$'", name="state_digest_hex"),
+        CheckConstraint("(completed_at is not null) = (result_connection_id is not null)", name="completed_once"),
+        CheckConstraint("completed_at is null or secret_encrypted is null", name="completed_has_no_secret"),
+        Index("ix_bank_links_user_id", "user_id"),
+        Index("ix_bank_links_expires_at", "expires_at"),
+    )
+
+    id: Mapped[UUID] = uuid_pk()
+    user_id: Mapped[UUID] = mapped_column(Uuid)
+    provider: Mapped[str] = mapped_column(String(50))
+    connection_id: Mapped[UUID | None] = mapped_column(Uuid, comment="what is to be repaired; NULL: a new connection")
+    institution_id: Mapped[str | None] = mapped_column(String(255))
+    redirect_url: Mapped[str | None] = mapped_column(Text)
+    state_digest: Mapped[str | None] = mapped_column(String(64), comment="SHA-256 of the state that the bank sends back, lower-case hex")
+    secret_encrypted: Mapped[bytes | None] = mapped_column(LargeBinary)
+    expires_at: Mapped[datetime] = mapped_column(INSTANT)
+    claimed_at: Mapped[datetime | None] = mapped_column(INSTANT, comment="when somebody began to complete it")
+    completed_at: Mapped[datetime | None] = instant()
+    result_connection_id: Mapped[UUID | None] = mapped_column(Uuid)
+    created_at: Mapped[datetime] = created_at()
+
+
+class BankRevocation(Base):
+    """Access that a bank must still be told to end. The connection itself has no token any more; these go with the row, soon."""
+
+    __tablename__ = "bank_revocations"
+    __table_args__ = (ForeignKeyConstraint(["connection_id", "user_id"], [BankConnection.id, BankConnection.user_id]),)
+
+    id: Mapped[UUID] = uuid_pk()
+    user_id: Mapped[UUID] = mapped_column(Uuid)
+    connection_id: Mapped[UUID] = mapped_column(Uuid)
+    access_token_encrypted: Mapped[bytes] = mapped_column(LargeBinary)
+    refresh_token_encrypted: Mapped[bytes | None] = mapped_column(LargeBinary)
+    token_expires_at: Mapped[datetime | None] = instant()
+    gives_up_at: Mapped[datetime] = mapped_column(INSTANT)
+    created_at: Mapped[datetime] = created_at()
+
+
+class BankWebhook(Base):
+    """The receipt of a message that a provider sent about a connection: the second of two equal ones finds it."""
+
+    __tablename__ = "bank_webhooks"
+    __table_args__ = (
+        ForeignKeyConstraint(["connection_id", "user_id"], [BankConnection.id, BankConnection.user_id]),
+        one_of("provider", *PROVIDERS),
+        CheckConstraint("digest ~ '^[0-9a-f]{64}$'", name="digest_hex"),
+        Index("ix_bank_webhooks_received_at", "received_at"),
+    )
+
+    provider: Mapped[str] = mapped_column(String(50), primary_key=True)
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True, comment="SHA-256 of the message as it came, lower-case hex")
+    user_id: Mapped[UUID] = mapped_column(Uuid)
+    connection_id: Mapped[UUID] = mapped_column(Uuid)
+    kind: Mapped[str] = mapped_column(String(100))
+    received_at: Mapped[datetime] = created_at()
 
 
 bank_connections = table_of(BankConnection)
@@ -236,3 +322,6 @@ bank_accounts = table_of(BankAccount)
 uploads = table_of(Upload)
 statement_imports = table_of(StatementImport)
 sync_history = table_of(BankSync)
+bank_links = table_of(BankLink)
+bank_revocations = table_of(BankRevocation)
+bank_webhooks = table_of(BankWebhook)

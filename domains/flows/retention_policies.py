@@ -94,6 +94,9 @@ POLICIES: Final = (
     Policy("expired notifications", "notification", "notifications", "expires_at", days=60),
     Policy("expired model queries", "analytics", "llm_query_cache", "expires_at", How.ELSEWHERE, until="until they expire"),
     Policy("uploads", "bank", "uploads", "expires_at", How.ELSEWHERE, until="until they are imported or expire"),
+    Policy("bank links", "bank", "bank_links", "expires_at", How.ELSEWHERE, until="7 days after they expire; their secrets at once"),
+    Policy("bank access to revoke", "bank", "bank_revocations", "created_at", How.ELSEWHERE, until="until revoked, a day at most"),
+    Policy("bank webhooks", "bank", "bank_webhooks", "received_at", How.ELSEWHERE, days=7),
     Policy("bank tokens", "bank", "bank_connections", "", How.AT_ONCE, until="until disconnection"),
     Policy("credentials", "user", "users", "", How.AT_ONCE, until="until account deletion"),
 )

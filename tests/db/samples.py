@@ -67,6 +67,28 @@ def sample_rows(user_id: UUID) -> Samples:
             "import_id": import_id,
             "sync_type": "manual",
         },
+        "bank_schema.bank_links": {
+            "id": uuid4(),
+            "user_id": user_id,
+            "provider": "sandbox",
+            "connection_id": connection_id,
+            "secret_encrypted": b"ciphertext",
+            "expires_at": NOW,
+        },
+        "bank_schema.bank_revocations": {
+            "id": uuid4(),
+            "user_id": user_id,
+            "connection_id": connection_id,
+            "access_token_encrypted": b"ciphertext",
+            "gives_up_at": NOW,
+        },
+        "bank_schema.bank_webhooks": {
+            "provider": "sandbox",
+            "digest": hashlib.sha256(user_id.bytes).hexdigest(),
+            "user_id": user_id,
+            "connection_id": connection_id,
+            "kind": "SYNC_UPDATES_AVAILABLE",
+        },
         "transaction_schema.transactions": transaction(user_id, id=transaction_id, account_id=account_id),
         "transaction_schema.transaction_keys": {
             "user_id": user_id,

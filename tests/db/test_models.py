@@ -96,7 +96,7 @@ def _pattern(user_id: UUID, **values: Any) -> dict[str, Any]:
         ("user_schema.oauth_connections", _link, {"token_expires_at": datetime.now(UTC)}),
         ("user_schema.oauth_connections", _link, {"profile_data": '{"birthday": "1980-01-01"}'}),
         ("user_schema.oauth_connections", _link, {"profile_data": "1"}),
-        ("bank_schema.sync_history", _sync, {"sync_type": "webhook"}),
+        ("bank_schema.sync_history", _sync, {"sync_type": "nightly"}),
         ("bank_schema.sync_history", _sync, {"status": "done"}),
         ("bank_schema.sync_history", _sync, {"status": "success"}),
         ("bank_schema.sync_history", _sync, {"completed_at": datetime.now(UTC)}),
