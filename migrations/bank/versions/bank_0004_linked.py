@@ -1,4 +1,4 @@
-"""Banks that are linked: links that were begun, when a connection is fetched next, how a fetch goes on, and access that is to be revoked."""
+"""Banks that are linked: links that were begun, when a connection is fetched next, how a fetch goes on, access that is to be revoked."""
 
 from db.base import APP_ROLE, SYSTEM_ROLE
 from migrations.ddl import run, viewers_rows
