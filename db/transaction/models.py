@@ -41,6 +41,7 @@ from db.base import (
     COLOR,
     CONFIDENCE,
     CURRENCY,
+    INSTANT,
     MAPPER,
     MONEY,
     counter,
@@ -64,6 +65,8 @@ from db.base import (
 DIRECTIONS: Final = ("debit", "credit")
 STATUSES: Final = ("pending", "posted", "cancelled")
 CATEGORY_TYPES: Final = ("expense", "income", "transfer")
+REVIEW_KINDS: Final = ("posting", "removal", "transfer", "duplicate")
+REVIEW_STATES: Final = ("suggested", "applied", "rejected")
 FREQUENCIES: Final = ("weekly", "biweekly", "monthly", "quarterly", "yearly")
 
 
@@ -83,6 +86,9 @@ class Transaction(Base):
 
     The id is unique by way of `transaction_keys`, which also gives the date that a statement about one transaction must carry.
     A date that changes is a delete and an insert with the same id.
+
+    `provenance` tells by field what is not as a rule: that the bank says what a bank says, and categorisation the category
+    (`domains.transaction.provenance`). `transfer_id`: the review that pairs it with what its money became on another own account.
     """
 
     __tablename__ = "transactions"
@@ -135,6 +141,8 @@ class Transaction(Base):
     payment_meta: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     created_at: Mapped[datetime] = created_at()
     updated_at: Mapped[datetime] = updated_at()
+    provenance: Mapped[dict[str, Any]] = json_object()
+    transfer_id: Mapped[UUID | None] = mapped_column(Uuid)
 
     __table_args__ = (
         *not_negative("amount"),
@@ -150,11 +158,15 @@ class Transaction(Base):
 class TransactionKey(Base):
     """A provider's name for a transaction, and where the transaction is. Older names (of a pending one that has posted) stay as aliases.
 
-    `fingerprint` digests what the provider said, so that a row that has not changed is recognised without looking at the transaction.
+    `fingerprint` digests what the provider said, so that a row that has not changed is recognised without looking at the transaction;
+    empty: whatever it says is news. Of a transaction that its owner deleted the names stay, so that it does not return.
     """
 
     __tablename__ = "transaction_keys"
-    __table_args__ = (Index("ix_transaction_keys_transaction_id", "transaction_id"),)
+    __table_args__ = (
+        Index("ix_transaction_keys_transaction_id", "transaction_id"),
+        CheckConstraint("likeness is null or deleted_at is not null", name="only_the_deleted_are_likened"),
+    )
 
     user_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
     account_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
@@ -163,6 +175,66 @@ class TransactionKey(Base):
     transaction_date: Mapped[date] = mapped_column(Date)
     fingerprint: Mapped[bytes] = mapped_column(LargeBinary)
     is_alias: Mapped[bool] = flag()
+    deleted_at: Mapped[datetime | None] = mapped_column(
+        INSTANT, comment="when the user deleted it: the transaction is gone and stays so, whatever the bank says"
+    )
+    likeness: Mapped[bytes | None] = mapped_column(LargeBinary, comment="of a deleted one: a digest of what it was")
+
+
+class DeletedTransaction(Base):
+    """A transaction that its owner deleted, with its id, until it is gone for good."""
+
+    __tablename__ = "deleted_transactions"
+    __table_args__ = (Index("ix_deleted_transactions_user_id", "user_id", text("deleted_at desc"), text("id desc")),)
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(Uuid)
+    account_id: Mapped[UUID] = mapped_column(Uuid)
+    transaction_date: Mapped[date] = mapped_column(Date)
+    content: Mapped[dict[str, Any]] = mapped_column(JSONB, comment="the row as it was, by column")
+    offered: Mapped[dict[str, Any] | None] = mapped_column(JSONB, comment="what the bank has said of it since; NULL: nothing new")
+    deleted_at: Mapped[datetime] = created_at()
+
+
+class TransactionReview(Base):
+    """What is in doubt, or was decided, of one transaction or of two: nothing doubtful is done to them before their owner says so.
+
+    A pair that was rejected stays rejected.
+    """
+
+    __tablename__ = "transaction_reviews"
+    __table_args__ = (
+        UniqueConstraint(
+            "user_id", "kind", "transaction_id", "other_id", name="uq_transaction_reviews_pair", postgresql_nulls_not_distinct=True
+        ),
+        one_of("kind", *REVIEW_KINDS),
+        one_of("state", *REVIEW_STATES),
+        one_of("decided_by", "auto", "user"),
+        share("score"),
+        CheckConstraint("(state = 'suggested') = (decided_by is null)", name="decided_by_somebody"),
+        CheckConstraint("(decided_by is null) = (decided_at is null)", name="decided_once"),
+        CheckConstraint("(other_id is null) = (other_date is null)", name="other_is_whole"),
+        CheckConstraint("(kind = 'removal') = (other_id is null)", name="removal_is_of_one"),
+        CheckConstraint("other_id <> transaction_id", name="of_two"),
+        Index("ix_transaction_reviews_state", "user_id", "state", text("created_at desc"), text("id desc")),
+        Index("ix_transaction_reviews_transaction_id", "user_id", "transaction_id"),
+        Index("ix_transaction_reviews_other_id", "user_id", "other_id", postgresql_where=text("other_id is not null")),
+    )
+
+    id: Mapped[UUID] = uuid_pk()
+    user_id: Mapped[UUID] = mapped_column(Uuid)
+    kind: Mapped[str] = mapped_column(String(20))
+    state: Mapped[str] = word(20, "suggested")
+    decided_by: Mapped[str | None] = mapped_column(String(10))
+    transaction_id: Mapped[UUID] = mapped_column(
+        Uuid, comment="posting: the pending one; removal: what the bank removed; transfer: the debit; duplicate: the one that is too many"
+    )
+    transaction_date: Mapped[date] = mapped_column(Date)
+    other_id: Mapped[UUID | None] = mapped_column(Uuid, comment="posting: the posted one; transfer: the credit; duplicate: the original")
+    other_date: Mapped[date | None] = mapped_column(Date)
+    score: Mapped[Decimal | None] = mapped_column(CONFIDENCE)
+    created_at: Mapped[datetime] = created_at()
+    decided_at: Mapped[datetime | None] = mapped_column(INSTANT)
 
 
 class Category(Base):
@@ -303,6 +375,8 @@ class MonthlyCategorySummary(Base):
 
 transactions = table_of(Transaction)
 transaction_keys = table_of(TransactionKey)
+deleted_transactions = table_of(DeletedTransaction)
+transaction_reviews = table_of(TransactionReview)
 categories = table_of(Category)
 user_categories = table_of(UserCategory)
 recurring_patterns = table_of(RecurringPattern)

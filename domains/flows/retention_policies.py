@@ -4,6 +4,8 @@ The periods of transactions, audit logs, analytics data, bank tokens and credent
 is silent on the rest:
 
     notifications          A year. They repeat what is elsewhere; whoever has not read one in a year does not wait for it.
+    deleted transactions   30 days, in which their owner can have them back. That they were deleted is known as long as their names are.
+    reviews                A year longer than transactions: a pair that was rejected stays rejected while both are there.
     what has expired       60 days longer, as counts of deliveries look back over 30 days; clients are not shown it any more.
     imports and syncs      As long as the transactions that they brought: they say where these came from.
     requests that ended    As long as the audit trail, in which they stand too: they show that somebody's right was answered.
@@ -80,6 +82,8 @@ AUDIT_LOGS: Final = Policy("audit logs", "audit", "audit_logs", "timestamp", How
 POLICIES: Final = (
     TRANSACTIONS,
     Policy("recurring patterns", "transaction", "recurring_patterns", "last_transaction_date", years=5),
+    Policy("deleted transactions", "transaction", "deleted_transactions", "deleted_at", days=30),
+    Policy("reviews", "transaction", "transaction_reviews", "created_at", years=6),
     Policy("statement imports", "bank", "statement_imports", "created_at", years=5, statuses=("done", "failed")),
     Policy("history of syncs", "bank", "sync_history", "started_at", years=5),
     AUDIT_LOGS,

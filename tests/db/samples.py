@@ -98,6 +98,20 @@ def sample_rows(user_id: UUID) -> Samples:
             "transaction_date": MONTH,
             "fingerprint": b"fingerprint",
         },
+        "transaction_schema.deleted_transactions": {
+            "id": uuid4(),
+            "user_id": user_id,
+            "account_id": account_id,
+            "transaction_date": MONTH,
+            "content": '{"amount": "4.50"}',
+        },
+        "transaction_schema.transaction_reviews": {
+            "id": uuid4(),
+            "user_id": user_id,
+            "kind": "removal",
+            "transaction_id": transaction_id,
+            "transaction_date": MONTH,
+        },
         "transaction_schema.ledgers": {"user_id": user_id, "version": 1},
         "transaction_schema.monthly_category_summary": {
             "user_id": user_id,
