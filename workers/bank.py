@@ -4,7 +4,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from db.bank import queries as bank
-from domains.bank import service
+from domains.bank.service import import_statements as service
 from domains.flows.import_statement import close_abandoned, run_import
 from workers.task import HOURLY, Job, task
 

@@ -20,10 +20,11 @@ from db.analytics.queries import merchants as analytics
 from db.bank import queries as bank
 from db.engines import Viewer, WriteSession
 from db.errors import KeyReused, LeaseLost
-from domains.bank import service
 from domains.bank.errors import StatementRejected, UploadNotFound
+from domains.bank.service.place_accounts import PlacedAccount, place_accounts, record_statement
 from domains.bank.providers.file.options import FileOptions
 from domains.bank.providers.protocol import Statement
+from domains.bank.service import import_statements as service
 from domains.core.audit import Action, Trail
 from domains.core.errors import IdempotencyKeyReused
 from domains.flows.audit_trail import open_trail
@@ -114,7 +115,7 @@ async def run_import(services: Services, job: Job, import_id: UUID) -> None:
             await job.finish(session)
         return
     async with services.db.write("bank", viewer) as session:
-        accounts = await service.place_accounts(session, statement, import_id=import_id)
+        accounts = await place_accounts(session, statement, import_id=import_id)
     outcome, refold = await _apply_once(services, viewer, job.id, statement.provider, accounts)
     await refold_held(services, viewer, refold)
     async with services.db.write("bank", viewer) as session:
@@ -149,19 +150,17 @@ async def _read(services: Services, viewer: Viewer, found: bank.StoredImport) ->
 async def take_statement(services: Services, viewer: Viewer, statement: Statement, item_id: str | None = None) -> Applied:
     """The steps of an import for a statement that is at hand, without a job: run again, it changes nothing."""
     async with services.db.write("bank", viewer) as session:
-        accounts = await service.place_accounts(session, statement, item_id=item_id)
+        accounts = await place_accounts(session, statement, item_id=item_id)
     merchants = await known_merchants(services, viewer, accounts)
     async with services.db.write("transaction", viewer) as session:
         applied = await apply_batch(session, _batches(statement.provider, accounts), merchants)
     await refold_held(services, viewer, applied.refold)
     async with services.db.write("bank", viewer) as session:
-        await service.record_statement(session, accounts, services.clock.now())
+        await record_statement(session, accounts, services.clock.now())
     return applied
 
 
-async def known_merchants(
-    services: Services, viewer: Viewer, accounts: Sequence[service.PlacedAccount]
-) -> dict[str, rules.MerchantCategory]:
+async def known_merchants(services: Services, viewer: Viewer, accounts: Sequence[PlacedAccount]) -> dict[str, rules.MerchantCategory]:
     """What the viewer says of the merchants that these accounts' rows name, else what is known of them in general. One statement."""
     names = {
         rules.normalise_merchant(merchant)
@@ -175,7 +174,7 @@ async def known_merchants(
 
 
 async def _apply_once(
-    services: Services, viewer: Viewer, job_id: UUID, provider: str, accounts: Sequence[service.PlacedAccount]
+    services: Services, viewer: Viewer, job_id: UUID, provider: str, accounts: Sequence[PlacedAccount]
 ) -> tuple[dict[str, int], jobs.Claim | None]:
     """Apply the rows unless an earlier run of this job has; answers what that came to either way."""
     merchants = await known_merchants(services, viewer, accounts)
@@ -187,7 +186,7 @@ async def _apply_once(
     return applied.as_outcome(), applied.refold
 
 
-def _batches(provider: str, accounts: Sequence[service.PlacedAccount]) -> list[AccountBatch]:
+def _batches(provider: str, accounts: Sequence[PlacedAccount]) -> list[AccountBatch]:
     return [AccountBatch(each.account_id, each.statement.account_type, provider, each.statement.transactions) for each in accounts]
 
 

@@ -6,8 +6,8 @@ from uuid import UUID
 
 from db.bank import queries
 from db.engines import Viewer
-from domains.bank import service
 from domains.bank.errors import UploadNotFound
+from domains.bank.service import import_statements as service
 from domains.core.cipher import DecryptionFailed
 from domains.core.ids import new_id
 from domains.flows.services import Services

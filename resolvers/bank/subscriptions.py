@@ -9,7 +9,7 @@ import strawberry
 from db.bank import queries
 from db.live import Slot
 from domains.bank.errors import StatementImportNotFound
-from domains.bank.service import TOPIC
+from domains.bank.service.import_statements import TOPIC
 from resolvers.fields import Hidden, Info, extends, given_id, link, payload, subscription
 
 ENDED = (queries.DONE, queries.FAILED)

@@ -20,14 +20,14 @@ import asyncpg
 
 #: Step -> the names that callers know it by.
 STEPS: Mapping[str, tuple[str, ...]] = {
-    "store_upload": ("domains.bank.service.store_upload",),
-    "request_import": ("domains.bank.service.request_import",),
-    "begin_import": ("domains.bank.service.begin_import",),
-    "place_accounts": ("domains.bank.service.place_accounts",),
+    "store_upload": ("domains.bank.service.import_statements.store_upload",),
+    "request_import": ("domains.bank.service.import_statements.request_import",),
+    "begin_import": ("domains.bank.service.import_statements.begin_import",),
+    "place_accounts": ("domains.flows.import_statement.place_accounts",),
     "apply_batch": ("domains.flows.import_statement.apply_batch",),
     "record_outcome": ("db.jobs.record_outcome",),
     "refold_held": ("domains.flows.import_statement.refold_held", "domains.flows.change_budgets.refold_held"),
-    "complete_import": ("domains.bank.service.complete_import",),
+    "complete_import": ("domains.bank.service.import_statements.complete_import",),
     "finish": ("db.jobs.finish",),
     "run_import": ("domains.flows.import_statement.run_import", "workers.bank.run_import"),
     "create_budget": ("domains.budget.service.change_budgets.create_budget",),

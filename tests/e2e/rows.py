@@ -9,7 +9,8 @@ from tests.servers.everywhere import Everywhere
 SCHEMAS = tuple(schema_of(domain) for domain in DOMAINS)
 MONEY = ("bank_schema", "transaction_schema", "analytics_schema", "budget_schema")
 #: How a result came about, not what it is: these may differ between an import that was killed and one that was not.
-_HOW = ("jobs", "applied_jobs", "idempotency_keys", "uploads", "statement_imports", "sync_history")
+_OF_BANKS = ("uploads", "statement_imports", "sync_history", "bank_links", "bank_revocations", "bank_webhooks")
+_HOW = ("jobs", "applied_jobs", "idempotency_keys", *_OF_BANKS)
 #: Ids, instants and what is encrypted with a key of the user's own.
 _OF_ONE_RUN = ("uuid", "timestamptz", "bytea")
 #: When somebody has to look again; NULL until a worker has looked once.

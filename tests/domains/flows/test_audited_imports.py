@@ -8,8 +8,8 @@ from sqlalchemy import func, text
 from db import jobs
 from db.engines import Viewer
 from db.jobs import JobRef
-from domains.bank import service
 from domains.bank.providers.file.options import FileOptions
+from domains.bank.service import import_statements as service
 from domains.flows.import_statement import request_import
 from domains.flows.services import Services
 from domains.flows.uploads import store_upload

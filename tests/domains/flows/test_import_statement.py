@@ -16,10 +16,10 @@ from db.budget import queries as budgets
 from db.engines import Viewer
 from db.errors import LeaseLost
 from db.transaction.models import ledgers, monthly_category_summary, own_transactions, transaction_keys
-from domains.bank import service
 from domains.bank.errors import StatementRejected, UploadNotFound, UploadsWaiting
 from domains.bank.providers.file.options import FileOptions
 from domains.bank.providers.protocol import Statement, StatementAccount, StatementTransaction
+from domains.bank.service import import_statements as service
 from domains.budget.service.change_budgets import CreateBudget
 from domains.core.clock import local_date
 from domains.core.errors import IdempotencyKeyReused
@@ -183,7 +183,7 @@ async def test_killed_around_any_step_the_next_run_ends_in_the_same_rows(
     await flow.import_file(services, sam, STATEMENT, "august.csv", FileOptions())
     job = await claimed(services, robin, import_id)
 
-    owner = {"begin_import": service, "place_accounts": service, "complete_import": service, "record_outcome": jobs, "finish": jobs}
+    owner = {"begin_import": service, "complete_import": service, "record_outcome": jobs, "finish": jobs}
     with monkeypatch.context() as patch:
         _die(patch, owner.get(step, flow), step, when)
         with pytest.raises(Died):

@@ -12,10 +12,10 @@ from db.bank.models import bank_accounts, sync_history, uploads
 from db.base import jobs_table
 from db.engines import Viewer
 from db.transaction.models import monthly_category_summary
-from domains.bank import service
 from domains.bank.errors import StatementRejected
 from domains.bank.providers.file.options import FileOptions
 from domains.bank.providers.protocol import Statement, StatementAccount
+from domains.bank.service import import_statements as service
 from domains.budget.service.change_budgets import CreateBudget
 from domains.flows import import_statement as flow
 from domains.flows.change_budgets import create_budget

@@ -1,8 +1,8 @@
-"""Use cases of the bank domain: uploads, imports of statements, connections and accounts."""
+"""Uploads, and the statements in them, on their way in."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +10,7 @@ from db import idempotency, jobs
 from db.bank import queries, queries_syncs
 from db.engines import SystemSession, WriteSession
 from domains.bank.errors import StatementImportNotFound, UploadNotFound, UploadsWaiting
-from domains.bank.providers.protocol import Statement, StatementAccount
+from domains.bank.service.place_accounts import PlacedAccount, record_statement
 from domains.core.ids import new_id
 
 IMPORT = "bank.import"
@@ -21,7 +21,6 @@ TOPIC = "statement_import"
 GIVEN_UP = "STATEMENT_IMPORT_GIVEN_UP"
 GIVEN_UP_MESSAGE = "The import could not be completed. Import the file again: rows that are in already are recognised."
 UPLOADS_WAITING_AT_MOST = 20
-PER_USER_PROVIDERS = frozenset({"file", "manual"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +34,6 @@ class SealedUpload:
     sha256: str
     ciphertext: bytes
     expires_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class PlacedAccount:
-    """An account of a statement and the id it has with us."""
-
-    account_id: UUID
-    statement: StatementAccount
 
 
 async def store_upload(session: WriteSession, upload: SealedUpload) -> None:
@@ -102,28 +93,6 @@ async def begin_import(session: WriteSession, import_id: UUID, now: datetime) ->
     return found
 
 
-async def place_accounts(
-    session: WriteSession, statement: Statement, *, import_id: UUID | None = None, item_id: str | None = None
-) -> list[PlacedAccount]:
-    """Find or make the connection and the accounts that a statement speaks of.
-
-    item_id: the provider's name for the connection; without one, files of one institution share one.
-    """
-    values = {
-        "id": new_id(),
-        "provider": statement.provider,
-        "provider_item_id": item_id or statement.institution_id or "unknown",
-        "institution_id": statement.institution_id,
-        "institution_name": statement.institution_name,
-    }
-    connection_id = await queries.find_or_add_connection(session, values, per_user=statement.provider in PER_USER_PROVIDERS)
-    ids = await queries.find_or_add_accounts(session, connection_id, [_account_row(account) for account in statement.accounts])
-    if import_id is not None:
-        await queries.change_import(session, import_id, {"connection_id": connection_id, "account_count": len(ids)})
-        await queries_syncs.place_sync(session, import_id, connection_id)
-    return [PlacedAccount(ids[account.provider_account_id], account) for account in statement.accounts]
-
-
 async def complete_import(
     session: WriteSession, found: queries.StoredImport, accounts: Sequence[PlacedAccount], outcome: dict[str, int], now: datetime
 ) -> None:
@@ -132,13 +101,6 @@ async def complete_import(
     await _end_import(session, found, {"status": queries.DONE, "completed_at": now, **outcome})
     counts = {f"transactions_{name}": outcome.get(name, 0) for name in ("added", "updated")}
     await queries_syncs.end_sync(session, found.id, {"status": queries_syncs.SUCCESS, **counts}, now)
-
-
-async def record_statement(session: WriteSession, accounts: Sequence[PlacedAccount], now: datetime) -> None:
-    """Take what the bank says the accounts hold, and note that their connections were heard from."""
-    await queries.record_sync(session, [account.account_id for account in accounts], now)
-    said = [account for account in accounts if account.statement.current_balance is not None]
-    await queries.store_balances(session, [_balance_row(account, now) for account in said])
 
 
 async def fail_import(session: WriteSession, found: queries.StoredImport, code: str, message: str, now: datetime) -> None:
@@ -177,28 +139,3 @@ async def _end_import(session: WriteSession, found: queries.StoredImport, values
     if found.upload_id is not None:
         await queries.delete_upload(session, found.upload_id)
     session.publish(TOPIC, found.id, version)
-
-
-def _account_row(account: StatementAccount) -> dict[str, Any]:
-    return {
-        "id": new_id(),
-        "provider_account_id": account.provider_account_id,
-        "account_type": account.account_type,
-        "account_subtype": account.account_subtype,
-        "account_name": account.name,
-        "account_official_name": account.official_name,
-        "account_mask": account.mask,
-        "currency": account.currency,
-    }
-
-
-def _balance_row(account: PlacedAccount, now: datetime) -> dict[str, Any]:
-    said = account.statement
-    return {
-        "id": account.account_id,
-        "currency": said.currency,
-        "current_balance": said.current_balance,
-        "available_balance": said.available_balance,
-        "credit_limit": said.credit_limit,
-        "balance_updated_at": datetime.combine(said.balance_on, time.min, UTC) if said.balance_on else now,
-    }
