@@ -1,0 +1,1 @@
+"""Plaid: banks of the United States, Canada and Europe through one company's API."""
