@@ -10,13 +10,14 @@ from uuid import UUID
 class Touched:
     """Transactions that a writing transaction added, changed or took away, and the days between which they lie.
 
-    first_day, last_day: of all of them, before and after the change; None while there are none.
+    days: of all of them, before and after the change; first_day, last_day: the earliest and the latest, None while there are none.
     gone: ids that are there no more, or are cancelled; they are in none of the other two.
     """
 
     account_ids: set[UUID] = field(default_factory=set)
     first_day: date | None = None
     last_day: date | None = None
+    days: set[date] = field(default_factory=set)
     added: set[UUID] = field(default_factory=set)
     changed: set[UUID] = field(default_factory=set)
     gone: set[UUID] = field(default_factory=set)
@@ -28,6 +29,7 @@ class Touched:
         """Something on the account changed on these days."""
         self.account_ids.add(account_id)
         for day in days:
+            self.days.add(day)
             self.first_day = day if self.first_day is None else min(self.first_day, day)
             self.last_day = day if self.last_day is None else max(self.last_day, day)
 
