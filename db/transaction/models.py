@@ -235,6 +235,24 @@ class TransactionReview(Base):
     score: Mapped[Decimal | None] = mapped_column(CONFIDENCE)
     created_at: Mapped[datetime] = created_at()
     decided_at: Mapped[datetime | None] = mapped_column(INSTANT)
+    reasons: Mapped[list[str]] = mapped_column(
+        ARRAY(Text), server_default=text("'{}'::text[]"), comment="what was taken off the score, by name"
+    )
+
+
+class ExchangeRate(Base):
+    """Reference data: how many of a currency one euro was on a day. Days on which nobody said have none."""
+
+    __tablename__ = "exchange_rates"
+    __table_args__ = (
+        is_currency(),
+        CheckConstraint("currency <> 'EUR'", name="not_of_the_euro"),
+        CheckConstraint("per_eur > 0", name="per_eur_positive"),
+    )
+
+    currency: Mapped[str] = mapped_column(CURRENCY, primary_key=True)
+    on_date: Mapped[date] = mapped_column(Date, primary_key=True)
+    per_eur: Mapped[Decimal] = mapped_column(Numeric(20, 8), comment="how many of it one euro was on that day")
 
 
 class Category(Base):
@@ -377,6 +395,7 @@ transactions = table_of(Transaction)
 transaction_keys = table_of(TransactionKey)
 deleted_transactions = table_of(DeletedTransaction)
 transaction_reviews = table_of(TransactionReview)
+exchange_rates = table_of(ExchangeRate)
 categories = table_of(Category)
 user_categories = table_of(UserCategory)
 recurring_patterns = table_of(RecurringPattern)

@@ -21,6 +21,7 @@ from tests.servers.suite import Servers
 #: Tables without a row of anybody's.
 SHARED = {
     "transaction_schema.categories",
+    "transaction_schema.exchange_rates",
     "analytics_schema.merchant_categories",
     "notification_schema.notification_templates",
     "notification_schema.notification_stats",

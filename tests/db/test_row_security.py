@@ -13,7 +13,7 @@ from app.embedded import Embedded
 from tests.db.samples import Samples, insert, insert_all, login, sample_rows, superuser, transaction
 
 #: Tables that tell of no user.
-SHARED = {"categories", "merchant_categories", "alembic_version", "notification_templates", "notification_stats"}
+SHARED = {"categories", "exchange_rates", "merchant_categories", "alembic_version", "notification_templates", "notification_stats"}
 #: Tables that tell of users and that only the system reaches.
 OPERATORS = {"legal_holds"}
 
