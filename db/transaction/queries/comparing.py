@@ -12,9 +12,8 @@ from db.engines import SystemSession, WriteSession
 from db.jobs import is_live
 from db.statements import is_one_of, owned
 from db.transaction.models import categories, ledgers, monthly_category_summary, own_transactions, transactions, user_categories
+from db.transaction.queries.counted import counted
 
-POSTED = "posted"
-TRANSFER = "transfer"
 _KEY = ("user_id", "month", "category", "direction", "currency")
 _FIGURES = ("total_amount", "transaction_count")
 _NONE: ColumnElement[Any] = literal_column("''")
@@ -79,12 +78,11 @@ def _true_sums(rows: FromClause, of_rows: ColumnElement[bool]) -> Subquery:
     category = rows.c.effective_category
     mine = and_(own.user_id == rows.c.user_id, own.category_id == category, own.type.is_not(None))
     joined = rows.outerjoin(categories, theirs.id == category).outerjoin(user_categories, mine)
-    is_transfer = func.coalesce(theirs.type, own.type).is_not_distinct_from(TRANSFER)
-    counted = and_(of_rows, rows.c.status == POSTED, ~rows.c.is_duplicate, ~is_transfer, ~closed)
+    kind = func.coalesce(theirs.type, own.type)
     key = {"user_id": rows.c.user_id, "month": month, "category": category, "direction": rows.c.direction, "currency": rows.c.currency}
     figures = {"total_amount": func.sum(rows.c.amount), "transaction_count": func.count()}
     sums = select(*(_named(name, value) for name, value in (key | figures).items())).select_from(joined)
-    return sums.where(counted).group_by(*key.values()).subquery("true_sums")
+    return sums.where(of_rows, counted(rows, kind), ~closed).group_by(*key.values()).subquery("true_sums")
 
 
 def _named(name: str, value: ColumnElement[Any]) -> ColumnElement[Any]:

@@ -34,9 +34,7 @@ from db.engines import WriteSession
 from db.statements import compiled, owned
 from db.transaction.models import ledgers, monthly_category_summary, own_transactions
 from db.transaction.queries.categories import tree
-from db.transaction.queries.comparing import POSTED, TRANSFER
-
-PENDING = "pending"
+from db.transaction.queries.counted import PENDING, POSTED, TRANSFER, counted
 
 
 async def bump_ledger(session: WriteSession) -> int:
@@ -68,10 +66,10 @@ async def refold_months(session: WriteSession, months: Sequence[date]) -> None:
         func.sum(rows.c.amount),
         func.count(),
     ).select_from(month.join(rows, in_month).outerjoin(known, known.c.id == rows.c.effective_category))
-    is_no_transfer = or_(known.c.type.is_(None), known.c.type != TRANSFER)
-    counted = and_(owned(rows), rows.c.status == POSTED, ~rows.c.is_duplicate, is_no_transfer, ~frozen)
     names = ["user_id", "month", "category", "direction", "currency", "total_amount", "transaction_count"]
-    grouped = kept.where(counted).group_by(month.c.first, rows.c.effective_category, rows.c.direction, rows.c.currency)
+    grouped = kept.where(owned(rows), counted(rows, known.c.type), ~frozen).group_by(
+        month.c.first, rows.c.effective_category, rows.c.direction, rows.c.currency
+    )
     await session.run(insert(summary).from_select(names, grouped), months=list(months))
 
 
@@ -86,7 +84,7 @@ def sums_by_window() -> Select[Any]:
     """What was spent in each window: (window, currency, spent, pending, transactions, last date; NULL: of nothing that is left).
 
     Bound: `windows` int[], `roots` varchar[] (a category: its children, own ones too, count), `firsts` and `ends` date[] (half-open),
-    all parallel. Spending is debits less credits, so a refund gives back. Transfers and duplicates do not count.
+    all parallel. Spending is debits less credits, so a refund gives back. What counts: `counted`, and no category of transfers.
     Months whose transactions are gone count with what they came to, where the window holds them whole.
     """
     kinds: dict[str, tuple[str, Any]] = {
@@ -105,8 +103,7 @@ def sums_by_window() -> Select[Any]:
         rows.c.effective_category == known.c.id,
         rows.c.transaction_date >= window.c.first,
         rows.c.transaction_date < window.c.end,
-        rows.c.status.in_((literal(POSTED), literal(PENDING))),
-        ~rows.c.is_duplicate,
+        counted(rows, statuses=(POSTED, PENDING)),
     )
     signed = case((rows.c.direction == "debit", rows.c.amount), else_=-rows.c.amount)
     # Summed per window and category, by a look into the index each. Joined instead, windows of a month are taken for a third of all rows,
