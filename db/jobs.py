@@ -243,6 +243,14 @@ async def renew(db: "Db", claim: Claim, lease_s: float) -> bool:
         return (await session.execute(_renew(claim.domain), values)).scalar_one_or_none() is not None
 
 
+async def check(session: "SystemSession | WriteSession", claim: Claim) -> None:
+    """Make sure, until the end of the caller's transaction, that the job is still ours. Errors: LeaseLost."""
+    jobs = jobs_table(claim.domain)
+    held = select(jobs.c.id).where(_held(jobs)).with_for_update(read=True)
+    if (await session.execute(held, _key_of(claim))).scalar_one_or_none() is None:
+        raise LeaseLost(f"{claim.topic} {claim.id}")
+
+
 async def finish(session: "SystemSession | WriteSession", claim: Claim) -> None:
     """Mark the job done in the caller's transaction: the effect and the mark are committed together.
 

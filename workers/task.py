@@ -163,6 +163,15 @@ class Job:
         """A session without a viewer, for upkeep; in the job's own domain unless another is named."""
         return self.services.db.system(domain or self.domain)
 
+    @property
+    def run(self) -> int:
+        """Which run of the job this is: later ones have greater numbers, also where an attempt was given back."""
+        return self._claim.lease_token
+
+    async def check(self, session: SystemSession) -> None:
+        """Make sure, in a transaction of the job's own domain, that nobody else has taken it over. Errors: LeaseLost."""
+        await jobs.check(session, self._claim)
+
     async def finish(self, session: SystemSession) -> None:
         """Mark the job done in the transaction of its last effect, in the job's own domain. Errors: LeaseLost."""
         await jobs.finish(session, self._claim)

@@ -241,6 +241,7 @@ _ACCOUNT: dict[str, Any] = {
     "account_name": String,
     "account_official_name": String,
     "account_mask": String,
+    "persistent_id": String,
     "currency": String,
 }
 _BALANCE: dict[str, Any] = {
@@ -260,7 +261,7 @@ async def find_or_add_accounts(session: WriteSession, connection_id: UUID, rows:
     row = upsert(accounts).from_select(["connection_id", "user_id", *_ACCOUNT], select(*taken))
     kept = row.on_conflict_do_update(
         index_elements=["connection_id", "provider_account_id"],
-        set_={"account_official_name": func.coalesce(row.excluded.account_official_name, accounts.c.account_official_name)},
+        set_={name: func.coalesce(row.excluded[name], accounts.c[name]) for name in ("account_official_name", "persistent_id")},
     )
     found = await session.execute(kept.returning(accounts.c.provider_account_id, accounts.c.id), as_arrays(rows, _ACCOUNT))
     return dict(found.all())

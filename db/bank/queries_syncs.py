@@ -13,11 +13,14 @@ from sqlalchemy import (
     Select,
     String,
     Uuid,
+    and_,
     any_,
     bindparam,
     cast,
     column,
     func,
+    literal,
+    or_,
     select,
     true,
     tuple_,
@@ -26,14 +29,27 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from db.bank.models import sync_history
-from db.base import INSTANT
-from db.engines import WriteSession
+from db.base import INSTANT, jobs_table
+from db.engines import SystemSession, WriteSession
+from db.jobs import is_live
 from db.statements import Columns, compiled, is_one_of, leaf, owned, read_columns
 
+SCHEDULED = "scheduled"
 MANUAL = "manual"
+RETRY = "retry"
+WEBHOOK = "webhook"
+
 STARTED = "started"
 SUCCESS = "success"
+PARTIAL = "partial"
 SYNC_FAILED = "failed"
+
+#: How far a fetch is.
+FETCHING = "fetching"
+APPLYING = "applying"
+BUDGETS = "budgets"
+STAGE_DONE = "done"
+STAGE_FAILED = "failed"
 
 #: The sorts of a list of syncs: their columns, all in one direction, the last one unique.
 SORTS: dict[str, tuple[tuple[str, ...], bool]] = {"newest": (("started_at", "id"), True), "oldest": (("started_at", "id"), False)}
@@ -127,8 +143,80 @@ async def place_sync(session: WriteSession, import_id: UUID, connection_id: UUID
 async def end_sync(session: WriteSession, import_id: UUID, values: dict[str, Any], at: datetime) -> None:
     """What the import came to, and how long it took from its first beginning, in milliseconds."""
     rows = sync_history
-    took_ms = func.extract("epoch", bindparam("at", type_=INSTANT) - rows.c.started_at) * 1_000
-    within = cast(func.least(func.greatest(took_ms, 0), LARGEST_INTEGER), Integer)
     statement = update(rows).where(owned(rows), rows.c.import_id == bindparam("of_import"))
-    changed = statement.values(**values, completed_at=bindparam("at", type_=INSTANT), duration_ms=within)
-    await session.run(changed, of_import=import_id, at=at)
+    await session.run(statement.values(**values, **_ended()), of_import=import_id, at=at)
+
+
+def _ended() -> dict[str, Any]:
+    """An end at the instant that is bound as `at`."""
+    took_ms = func.extract("epoch", bindparam("at", type_=INSTANT) - sync_history.c.started_at) * 1_000
+    within = cast(func.least(func.greatest(took_ms, 0), LARGEST_INTEGER), Integer)
+    return {"completed_at": bindparam("at", type_=INSTANT), "duration_ms": within}
+
+
+# Fetches: a line per job, whatever becomes of it
+
+
+async def begin_fetch(session: WriteSession, job_id: UUID, connection_id: UUID, sync_type: str, at: datetime) -> int | None:
+    """The one row of this job, made by its first run and begun again by each further one; answers its version, None when it has ended."""
+    rows = sync_history
+    values = {"user_id": session.viewer.user_id, "job_id": job_id, "connection_id": connection_id, "sync_type": sync_type}
+    row = upsert(rows).values(**values, status=STARTED, stage=FETCHING, started_at=at, version=1)
+    again = row.on_conflict_do_update(
+        index_elements=["job_id"],
+        set_={"stage": FETCHING, "pages": 0, "transactions_fetched": 0, "version": rows.c.version + 1},
+        where=rows.c.status == STARTED,
+    )
+    version: int | None = (await session.execute(again.returning(rows.c.version))).scalar_one_or_none()
+    return version
+
+
+async def change_fetch(session: WriteSession, job_id: UUID, values: dict[str, Any]) -> int | None:
+    """Write the values unless the fetch has ended; answers its new version, None when it has."""
+    rows = sync_history
+    going_on = update(rows).where(owned(rows), rows.c.job_id == bindparam("of_job"), rows.c.status == STARTED)
+    changed = going_on.values(**values, version=rows.c.version + 1).returning(rows.c.version)
+    version: int | None = (await session.run(changed, of_job=job_id)).scalar_one_or_none()
+    return version
+
+
+async def end_fetch(session: WriteSession, job_id: UUID, values: dict[str, Any], at: datetime) -> int | None:
+    """What the fetch came to, and how long it took from its first beginning; answers its last version, None when it had ended before."""
+    rows = sync_history
+    going_on = update(rows).where(owned(rows), rows.c.job_id == bindparam("of_job"), rows.c.status == STARTED)
+    changed = going_on.values(**values, **_ended(), version=rows.c.version + 1).returning(rows.c.version)
+    version: int | None = (await session.run(changed, of_job=job_id, at=at)).scalar_one_or_none()
+    return version
+
+
+async def find_fetch(session: WriteSession, job_id: UUID) -> tuple[UUID, str] | None:
+    """(connection_id, status) of the job's fetch."""
+    rows = sync_history
+    statement = select(rows.c.connection_id, rows.c.status).where(owned(rows), rows.c.job_id == bindparam("of_job"))
+    row = (await session.run(statement, of_job=job_id)).one_or_none()
+    return None if row is None else (row.connection_id, row.status)
+
+
+async def list_abandoned_fetches(session: SystemSession, topics: Sequence[str], *, limit: int = 1_000) -> list[tuple[UUID, UUID]]:
+    """(job_id, user_id) of fetches that have not ended though their job has, and no job of these topics sees to it."""
+    rows, jobs = sync_history, jobs_table(session.domain)
+    same, its_end = jobs.c.id == rows.c.job_id, and_(jobs.c.topic.in_(list(topics)), jobs.c.key == cast(rows.c.job_id, String))
+    seen_to = select(literal(1)).where(is_live(jobs), or_(same, its_end)).exists()
+    found = select(rows.c.job_id, rows.c.user_id).where(rows.c.status == STARTED, rows.c.job_id.is_not(None), ~seen_to).limit(limit)
+    return [(job_id, user_id) for job_id, user_id in await session.execute(found)]
+
+
+async def has_live_job(session: WriteSession, job_id: UUID) -> bool:
+    """Whether this very job of the viewer's runs, or will."""
+    jobs = jobs_table(session.domain)
+    live = select(literal(1)).where(owned(jobs), is_live(jobs), jobs.c.id == bindparam("job_id", type_=Uuid))
+    return (await session.run(live, job_id=job_id)).scalar_one_or_none() is not None
+
+
+@compiled
+def latest_fetch(columns: Columns) -> Select[Any]:
+    """The last fetch of each connection (bound as `keys`), whatever has become of it."""
+    rows = sync_history
+    fetched = [owned(rows), is_one_of(rows.c.connection_id), rows.c.job_id.is_not(None)]
+    latest = select(*read_columns(rows, columns, rows.c.connection_id)).distinct(rows.c.connection_id).where(*fetched)
+    return latest.order_by(rows.c.connection_id, rows.c.started_at.desc(), rows.c.id.desc())

@@ -22,6 +22,14 @@ class HeldJob:
     def domain(self) -> str:
         return self.claim.domain
 
+    @property
+    def run(self) -> int:
+        return self.claim.lease_token
+
+    async def check(self, session: SystemSession) -> None:
+        """Errors: LeaseLost."""
+        await jobs.check(session, self.claim)
+
     async def finish(self, session: SystemSession) -> None:
         """Errors: LeaseLost."""
         await jobs.finish(session, self.claim)
