@@ -38,6 +38,11 @@ def _words(value: object) -> object:
     return tuple(word.strip().rstrip("/") for word in value.split(",") if word.strip()) if isinstance(value, str) else value
 
 
+def _listed(value: object) -> object:
+    """As `_words`, but each is taken as it is written."""
+    return tuple(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
+
+
 PostgresDsn = Annotated[SecretStr, AfterValidator(_postgres)]
 RedisDsn = Annotated[SecretStr, AfterValidator(_redis)]
 
@@ -80,6 +85,14 @@ class Settings(BaseSettings):
 
     #: Whether workers let go what no policy keeps any more. `florin run` has it off unless it is set.
     retention: Literal["on", "off"] = "on"
+
+    # banks that are linked
+    #: Addresses of front ends that banks may send people back to, letter by letter.
+    bank_redirect_urls: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)] = ()
+    #: How often each connection is fetched from.
+    sync_every_s: int = Field(default=4 * 3600, ge=300, le=7 * 86400)
+    #: Whether the bank that does not exist can be linked. Off where real people sign up.
+    sandbox: Literal["on", "off"] = "on"
 
     # limits of one operation
     body_limit_bytes: int = Field(default=256 * KIB, ge=KIB, le=16 * MIB)
