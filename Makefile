@@ -6,6 +6,8 @@ SHELL := /bin/sh
 VENV  := .venv
 BIN   := $(VENV)/bin
 ARGS  ?=
+# tests/conftest.py says how many. A file stays in one process, whose fixtures are made once; the short files come last.
+PROCESSES := -n auto --dist loadfile --no-loadscope-reorder
 PYTHON ?=
 
 .DEFAULT_GOAL := help
@@ -19,8 +21,8 @@ run: run-deps ## Run everything on this machine, with a demo: ready in seconds; 
 
 setup: dev-deps ## Install everything, for work on Florin itself
 
-test: dev-deps ## Run the whole suite on servers of its own
-	@$(BIN)/python -m pytest $(ARGS)
+test: dev-deps ## Run the whole suite on servers of its own, in two processes where there are two cores (ARGS="-n 0": in one)
+	@$(BIN)/python -m pytest $(PROCESSES) $(ARGS)
 
 lint: dev-deps ## Style, types, who may import whom, and that the contract in graphql/ is the code's and breaks no client
 	$(BIN)/ruff check .
@@ -42,7 +44,7 @@ bench: dev-deps ## Measure what we claim: one line of JSON per script
 	done
 
 soak: dev-deps ## Run the whole suite with every domain in a database of its own
-	@FLORIN_TEST_SPLIT=1 $(BIN)/python -m pytest -rs $(ARGS)
+	@FLORIN_TEST_SPLIT=1 $(BIN)/python -m pytest $(PROCESSES) -rs $(ARGS)
 
 servers: dev-deps ## Run the database tests on other versions of Postgres and behind PgBouncer
 	@$(BIN)/python -m tests.servers $(ARGS)

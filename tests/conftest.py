@@ -43,6 +43,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(skipped)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """For `-n auto`: the processes of a run; 0 is this one. Each has servers of its own; on a server that runs, both would give the roles
+    there other passwords."""
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return 2 if processors >= 2 and CHOICE.dsn is None else 0
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes() -> None:
+    """The processes of a run ask the environment for their choice of servers, which this one has taken out."""
+    os.environ.update(CHOICE.variables())
+
+
 def pytest_report_header() -> str:
     return f"servers: {CHOICE}"
 

@@ -79,6 +79,12 @@ class Choice:
             _prefer_redis(given["REDIS"])
         return cls(given["POSTGRES"] or None, given["DSN"] or None, timescaledb, split, pooler, given["REDIS"] or None)
 
+    def variables(self) -> dict[str, str]:
+        """What was taken, for a process that takes it in turn."""
+        asked = {"POSTGRES": self.postgres, "DSN": self.dsn, "REDIS": self.redis}
+        asked |= {"TIMESCALEDB": "1" * self.timescaledb, "SPLIT": "1" * self.split, "POOLER": "1" * self.pooler}
+        return {f"FLORIN_TEST_{name}": value for name, value in asked.items() if value}
+
     @property
     def is_embedded(self) -> bool:
         return self.postgres is None and self.dsn is None

@@ -242,7 +242,10 @@ async def test_reading_leaves_the_delivery_as_it_is(make_client: MakeClient) -> 
     assert shown["readAt"] is not None
 
 
-@pytest.mark.parametrize("strange", ["nonsense", "", gid("Budget", uuid4()), nobodys()])
+STRANGE = {"nonsense": "nonsense", "empty": "", "a budget": gid("Budget", uuid4()), "nobodys": nobodys()}
+
+
+@pytest.mark.parametrize("strange", STRANGE.values(), ids=STRANGE.keys())
 async def test_one_that_is_not_there_leaves_all_as_they_were(make_client: MakeClient, strange: str) -> None:
     client = await make_client()
     [read, other] = await tell(client.services, client.viewer, notice("read"), notice("other"))

@@ -99,7 +99,10 @@ async def test_of_two_last_ways_ended_at_once_one_stays(make_client: MakeClient)
     assert len(await linked(client)) == 1
 
 
-@pytest.mark.parametrize("given", ["nonsense", "", gid("Budget", uuid4()), gid("OAuthConnection", uuid4())])
+STRANGE = {"nonsense": "nonsense", "empty": "", "a budget": gid("Budget", uuid4()), "nobodys": gid("OAuthConnection", uuid4())}
+
+
+@pytest.mark.parametrize("given", STRANGE.values(), ids=STRANGE.keys())
 async def test_what_is_no_link_is_not_found(robin: Client, given: str) -> None:
     payload = (await robin.data(DELETE, input={"id": given}))["oauthConnectionDelete"]
 
