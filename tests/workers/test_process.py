@@ -1,4 +1,6 @@
 import asyncio
+import statistics
+import time
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from workers.task import Job
 
 async def test_a_committed_job_starts_at_once(own_services: Services, viewer: Viewer, topic: str) -> None:
     started = asyncio.Event()
+    took_s: list[float] = []
 
     async def handler(job: Job) -> None:
         started.set()
@@ -22,13 +25,17 @@ async def test_a_committed_job_starts_at_once(own_services: Services, viewer: Vi
     async with working(own_services, task_of(topic, handler)):
         first = await add(own_services.db, viewer, topic)  # the worker is up once this has run
         await until_state(own_services.db, first, "done")
-        started.clear()
 
-        job_id = await add(own_services.db, viewer, topic)
-        async with asyncio.timeout(0.25):  # arq's own poll alone would take 0.25 s on average, the relay's 1 s
+        for _ in range(7):
+            started.clear()
+            began = time.perf_counter()
+            job_id = await add(own_services.db, viewer, topic)
             await started.wait()
+            took_s.append(time.perf_counter() - began)
+            await until_state(own_services.db, job_id, "done")
 
-        await until_state(own_services.db, job_id, "done")
+    # arq's own poll alone would take 0.25 s on average, the relay's 1 s; others on this machine may delay one or two
+    assert statistics.median(took_s) < 0.2
     assert (await row_of(own_services.db, job_id)).attempt == 1
     assert await own_services.redis.client.zcard(QUEUE) == 0
 
