@@ -75,6 +75,7 @@ class Change:
 class SimBank:
     """One customer of one bank. Seeded: the same seed, day and calls give the same bank, to the last id.
 
+    history_days: of how many days, the last of them today, it has something to tell from the start; 0: of none.
     `log` holds all that ever happened, the first first, `log[n]` with revision n + 1. Replaying it gives `ledger`.
     """
 
@@ -329,7 +330,7 @@ class SimBank:
     def _live_through(self, days: int) -> None:
         """What happened until today, as the bank tells it now: the last purchases are pending."""
         types = {account.type: account.id for account in self.accounts.values()}
-        for back in range(days, -1, -1):
+        for back in range(days - 1, -1, -1):
             on = self.today - timedelta(days=back)
             if "checking" in types and on.day in (1, 15):
                 self.earn(types["checking"], on=on)

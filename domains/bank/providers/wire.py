@@ -34,6 +34,7 @@ _KEEP_ALIVE_S: Final = 15.0
 #: A larger document is read in a thread.
 _LARGE_BYTES: Final = 256 * 1024
 _SEGMENT_OF_DOTS: Final = re.compile(r"(^|/)(\.|%2[eE]){1,2}(/|$)")
+_HOST: Final = re.compile(rb"[A-Za-z0-9.-]+|[0-9A-Fa-f:.]+")  # a name, or an IPv6 address
 
 Random = Callable[[float, float], float]
 Sleep = Callable[[float], Awaitable[None]]
@@ -117,6 +118,7 @@ class Wire:
         self._retries = retries
         self._sleep = sleep
         self._random = random
+        self._is_closed = False
         self._transport = httpx.AsyncHTTPTransport(
             verify=_context(verify, cert, is_used=self._base.scheme == "https"),
             limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=_KEEP_ALIVE_S),
@@ -156,7 +158,8 @@ class Wire:
         raise outcome.as_error() if isinstance(outcome, _Passing) else outcome
 
     async def close(self) -> None:
-        """Close the connections; calls under way fail."""
+        """Close the connections; calls under way fail, and so do later ones."""
+        self._is_closed = True
         await self._transport.aclose()
 
     def _url(self, path: str, params: Mapping[str, str | int] | None) -> httpx.URL:
@@ -192,6 +195,8 @@ class Wire:
 
     async def _try(self, request: "_Request", ends: float) -> Answer:
         """One try. Errors: _Passing, ProviderGarbled."""
+        if self._is_closed:
+            raise _Passing("CLOSED", is_final=True, is_ours=True)
         left_s = max(ends - asyncio.get_running_loop().time(), 0.0)
         failure: _Passing
         try:
@@ -275,7 +280,7 @@ def _safe_base(base_url: str, *, allows_plain: bool) -> httpx.URL:
         url = httpx.URL(base_url)
     except httpx.InvalidURL:
         raise ValueError("The base URL of a provider is not a URL.") from None
-    if url.scheme not in ("https", "http") or not url.host or url.userinfo or url.query or url.fragment:
+    if url.scheme not in ("https", "http") or not _HOST.fullmatch(url.raw_host) or url.userinfo or url.query or url.fragment:
         raise ValueError("The base URL of a provider is https://, a host and perhaps a path, and nothing else.")
     if url.scheme == "http" and not allows_plain and not _is_this_machine(url.host):
         raise ValueError(f"The base URL of a provider at {url.host} has to begin with https://.")
