@@ -24,7 +24,7 @@ from db.base import (
     word,
 )
 
-TYPES: Final = ("transaction_alert", "budget_alert", "insight", "daily_summary", "weekly_report")
+TYPES: Final = ("transaction_alert", "budget_alert", "insight", "daily_summary", "weekly_report", "connection_alert")
 CHANNELS: Final = ("telegram", "email", "push", "in_app")
 STATUSES: Final = ("pending", "sent", "failed", "cancelled")
 PRIORITIES: Final = ("low", "normal", "high", "urgent")

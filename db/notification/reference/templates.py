@@ -39,6 +39,7 @@ _VARIABLES: Final = {
     "insight": (("headline", "text"), ("date",)),
     "daily_summary": (("date", "spent"), ("received", "transaction_count")),
     "weekly_report": (("week_start", "week_end", "spent"), ("received", "top_category")),
+    "connection_alert": (("headline", "text"), ("bank",)),
 }
 
 #: How a mail begins and ends.
@@ -72,6 +73,7 @@ _WORDS: Final = {
             "You spent {{ spent }}.",
             "You received {{ received }}. Largest category: {{ top_category }}.",
         ),
+        "connection_alert": _Words("{{ headline }}", "{{ text }}", "Bank: {{ bank }}."),
     },
     "de-DE": {
         "transaction_alert": _Words(
@@ -95,6 +97,7 @@ _WORDS: Final = {
             "Sie haben {{ spent }} ausgegeben.",
             "Eingegangen sind {{ received }}. Größter Posten: {{ top_category }}.",
         ),
+        "connection_alert": _Words("{{ headline }}", "{{ text }}", "Bank: {{ bank }}."),
     },
     "fr-FR": {
         "transaction_alert": _Words(
@@ -118,6 +121,7 @@ _WORDS: Final = {
             "Vous avez dépensé {{ spent }}.",
             "Vous avez reçu {{ received }}. Premier poste : {{ top_category }}.",
         ),
+        "connection_alert": _Words("{{ headline }}", "{{ text }}", "Banque : {{ bank }}."),
     },
     "es-ES": {
         "transaction_alert": _Words(
@@ -141,6 +145,7 @@ _WORDS: Final = {
             "Ha gastado {{ spent }}.",
             "Ha recibido {{ received }}. Mayor partida: {{ top_category }}.",
         ),
+        "connection_alert": _Words("{{ headline }}", "{{ text }}", "Banco: {{ bank }}."),
     },
 }
 
