@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, String, Uuid, and_, bindparam, cast, func, literal, select, update
+from sqlalchemy import ColumnElement, Select, String, Uuid, and_, bindparam, cast, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from db.bank.models import SHARED_ITEMS, bank_accounts, bank_connections
@@ -132,6 +132,16 @@ async def warn_of_consents(session: SystemSession, at: datetime, within: timedel
     chosen = select(rows.id).where(ending).order_by(rows.id).limit(limit).with_for_update(skip_locked=True).cte("chosen")
     marked = update(bank_connections).where(rows.id == chosen.c.id).values(consent_warned_at=literal(at, INSTANT))
     return [DueConnection(*row) for row in await session.execute(marked.returning(rows.id, rows.user_id))]
+
+
+async def warn_of_expiry(session: WriteSession, connection_id: UUID, expires_at: datetime, at: datetime) -> bool:
+    """Note when the viewer's connection ends, and that they are told; False when they were told of this end, or it has ended."""
+    rows = bank_connections.c
+    is_news = or_(rows.consent_warned_at.is_(None), rows.consent_expires_at.is_distinct_from(bindparam("ends", type_=INSTANT)))
+    noted = update(bank_connections).where(owned(bank_connections), rows.id == bindparam("at_id"), rows.status != DISCONNECTED, is_news)
+    values = {"consent_expires_at": bindparam("ends", type_=INSTANT), "consent_warned_at": literal(at, INSTANT)}
+    changed = await session.run(noted.values(**values).returning(rows.id), at_id=connection_id, ends=expires_at)
+    return changed.scalar_one_or_none() is not None
 
 
 # Work that goes on

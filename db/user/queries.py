@@ -80,6 +80,12 @@ def timezone() -> Select[Any]:
 
 
 @compiled
+def last_seen_at() -> Select[Any]:
+    """When the viewer last signed in; when they signed up, if they never did since."""
+    return select(func.coalesce(users.c.last_login_at, users.c.created_at)).where(owned(users))
+
+
+@compiled
 def wrapped_key() -> Select[Any]:
     """The viewer's wrapped data key."""
     return select(user_keys.c.wrapped_key).where(owned(user_keys))

@@ -27,6 +27,7 @@ class NotificationType(enum.Enum):
     INSIGHT = choice("insight", "Something found in the transactions.")
     DAILY_SUMMARY = choice("daily_summary", "A day.")
     WEEKLY_REPORT = choice("weekly_report", "A week.")
+    CONNECTION_ALERT = choice("connection_alert", "A bank's connection that does not work any more, or will not soon.")
 
 
 @strawberry.enum(description="How a notification reaches its reader.")

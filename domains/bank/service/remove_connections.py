@@ -23,6 +23,8 @@ FORGET: Final = "bank.forget_transactions"
 #: How often a bank is told that our access ends, and for how long.
 REVOKE_ATTEMPTS: Final = 200
 REVOKED_WITHIN: Final = timedelta(days=1)
+#: A fetch that goes on, or a bank that hangs, is waited for.
+FORGET_ATTEMPTS: Final = 100
 
 
 async def remove_connection(session: WriteSession, connection_id: UUID, at: datetime, *, forgets: bool) -> bool:
@@ -38,7 +40,8 @@ async def remove_connection(session: WriteSession, connection_id: UUID, at: date
         await end_connection(session, connection, at)
         await connections.close_accounts(session, connection_id)
     if forgets:
-        await jobs.add(session, FORGET, key=str(connection_id), payload={"connection_id": str(connection_id)})
+        payload = {"connection_id": str(connection_id)}
+        await jobs.add(session, FORGET, key=str(connection_id), payload=payload, max_attempts=FORGET_ATTEMPTS)
     return not has_ended
 
 
