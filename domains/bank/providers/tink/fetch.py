@@ -1,7 +1,7 @@
 """One fetch: what the consent reaches, and the transactions of each account by booking window."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, Final
 
@@ -55,8 +55,10 @@ class Fetch:
     async def run(self, credentials_id: str, cursor: str | None) -> Fetched:
         """All of a consent that is new since `cursor`.
 
-        While Tink still gathers, and when it heard from the bank each time that we read, what there is counts: but no day is complete,
-        and the cursor stays. Errors: as `LinkedProvider.fetch`.
+        While Tink gathers, and when it heard from the bank each time that we read, no day is complete and the cursor stays. The first
+        time what there is counts. Later balances only: a purchase that is booked must come together with the news that it is
+        pending no more, or nobody could tell that they are one.
+        Errors: as `LinkedProvider.fetch`.
         """
         known = windows.read_cursor(cursor)
         complete = known or {}
@@ -67,13 +69,15 @@ class Fetch:
             before = await self._consent(credentials_id)
             is_gathered = before.check(self._now)
             try:
-                told = await self._accounts(before, complete)
+                told = await self._accounts(before, complete, has_rows=is_gathered or not complete)
             except _Shifted:
                 continue
             after = await self._consent(credentials_id)
             is_whole = is_gathered and after.stamp == before.stamp
             if after.stamp == before.stamp:
                 break
+        if complete and not is_whole:
+            told = [replace(each, rows=()) for each in told]
         accounts = [found for each in told if (found := self._account(each, is_whole=is_whole)) is not None]
         return Fetched(
             statement=Statement(
@@ -95,11 +99,11 @@ class Fetch:
             raise ReauthenticationRequired("CONSENT_NOT_FOUND")
         return found[0]
 
-    async def _accounts(self, consent: Consent, complete: Mapping[str, date]) -> list[_Told]:
+    async def _accounts(self, consent: Consent, complete: Mapping[str, date], *, has_rows: bool) -> list[_Told]:
         told = []
         for account in await self._list_accounts(consent):
             asked = windows.days_to_ask(complete.get(account.id), self._today)
-            told.append(_Told(account, asked, await self._list_rows(account.id, asked)))
+            told.append(_Told(account, asked, await self._list_rows(account.id, asked) if has_rows else ()))
         return told
 
     async def _list_accounts(self, consent: Consent) -> list[Account]:

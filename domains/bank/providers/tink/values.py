@@ -22,6 +22,14 @@ _UNSCALED: Final = re.compile(r"-?\d{1,40}", re.ASCII)
 _UNSCALED_BELOW: Final = 10**40
 _MCC: Final = re.compile(r"\d{4}", re.ASCII)
 _KINDS: Final[Mapping[str, AccountType]] = {"CHECKING": "checking", "SAVINGS": "savings", "CREDIT_CARD": "credit"}
+_DAYS: Final = ("booked", "value", "transaction")
+#: Where an account's number is, the best first: an IBAN, a sort code with its number, a card's, the bank's own.
+_NUMBERS: Final = (
+    ("iban", ("iban",)),
+    ("sortCode", ("code", "accountNumber")),
+    ("pan", ("masked",)),
+    ("financialInstitution", ("accountNumber",)),
+)
 #: Types of transactions that say nothing.
 _NO_TYPE: Final = frozenset({"DEFAULT", "UNDEFINED"})
 
@@ -82,12 +90,12 @@ def read_account(value: Any, field: str, secret: bytes) -> Account:
     """`secret` hides the account's number in `persistent_id`. A type that is not known counts as a checking account."""
     account = reading.record(value, field)
     kind = reading.optional_word(account.get("type"), f"{field}.type") or "UNDEFINED"
-    balances = account.get("balances") or {}
+    balances = _part(account, "balances", field)
     booked, booked_in = _balance(balances, "booked", f"{field}.balances")
     available, available_in = _balance(balances, "available", f"{field}.balances")
     currency = booked_in or available_in
-    number = _number(account.get("identifiers"), f"{field}.identifiers")
-    refreshed = reading.optional_instant(reading.member(account.get("dates") or {}, "lastRefreshed"), f"{field}.dates.lastRefreshed")
+    number = _number(_part(account, "identifiers", field), f"{field}.identifiers")
+    refreshed = reading.optional_instant(_part(account, "dates", field).get("lastRefreshed"), f"{field}.dates.lastRefreshed")
     institution = reading.optional_identifier(account.get("financialInstitutionId"), f"{field}.financialInstitutionId")
     return Account(
         id=reading.identifier(account.get("id"), f"{field}.id"),
@@ -112,8 +120,8 @@ def read_row(value: Any, field: str, today: date) -> Row:
     account_id = reading.identifier(row.get("accountId"), f"{field}.accountId")
     if status not in ("BOOKED", "PENDING"):
         return Row(id=id_, account_id=account_id, content=None)
-    dates = row.get("dates") or {}
-    days = {name: reading.optional_day(reading.member(dates, name), f"{field}.dates.{name}", today) for name in _DAYS}
+    dates = _part(row, "dates", field)
+    days = {name: reading.optional_day(dates.get(name), f"{field}.dates.{name}", today) for name in _DAYS}
     on = days["booked"] or days["value"] or days["transaction"]
     if on is None and status == "BOOKED":
         raise ProviderGarbled(f"{field}.dates.booked")
@@ -121,15 +129,12 @@ def read_row(value: Any, field: str, today: date) -> Row:
     return Row(id=id_, account_id=account_id, content=content)
 
 
-_DAYS: Final = ("booked", "value", "transaction")
-
-
 def _content(
     row: Mapping[str, Any], field: str, id_: str, on: date, days: Mapping[str, date | None], *, is_booked: bool
 ) -> StatementTransaction:
     sum_, currency = read_money(row.get("amount"), f"{field}.amount")
-    words, display = _words(row.get("descriptions"), f"{field}.descriptions")
-    merchant = reading.record(row.get("merchantInformation") or {}, f"{field}.merchantInformation")
+    words, display = _words(_part(row, "descriptions", field), f"{field}.descriptions")
+    merchant = _part(row, "merchantInformation", field)
     return StatementTransaction(
         provider_transaction_id=id_,
         amount=abs(sum_),
@@ -146,12 +151,11 @@ def _content(
     )
 
 
-def _words(value: Any, field: str) -> tuple[str, str]:
+def _words(said: Mapping[str, Any], field: str) -> tuple[str, str]:
     """All the bank's own words, and what is shown. A bank that says nothing at all still moved money."""
-    said = reading.record(value or {}, field)
     original = reading.optional_text(said.get("original"), f"{field}.original")
     display = reading.optional_text(said.get("display"), f"{field}.display")
-    detailed = reading.optional_text(reading.member(said.get("detailed") or {}, "unstructured"), f"{field}.detailed.unstructured")
+    detailed = reading.optional_text(_part(said, "detailed", field).get("unstructured"), f"{field}.detailed.unstructured")
     words = original or display or detailed or "?"
     if detailed is not None and detailed not in words:
         words = f"{words} {detailed}"[: reading.MAX_TEXT_CHARS].rstrip()
@@ -159,7 +163,7 @@ def _words(value: Any, field: str) -> tuple[str, str]:
 
 
 def _meta(row: Mapping[str, Any], merchant: Mapping[str, Any], field: str) -> dict[str, str]:
-    kind = reading.optional_word(reading.member(row.get("types") or {}, "type"), f"{field}.types.type")
+    kind = reading.optional_word(_part(row, "types", field).get("type"), f"{field}.types.type")
     code = reading.optional_text(merchant.get("merchantCategoryCode"), f"{field}.merchantInformation.merchantCategoryCode", 20)
     meta = {
         "type": kind.lower() if kind and kind not in _NO_TYPE else None,
@@ -169,22 +173,23 @@ def _meta(row: Mapping[str, Any], merchant: Mapping[str, Any], field: str) -> di
     return {name: said for name, said in meta.items() if said is not None}
 
 
-def _balance(balances: Any, name: str, field: str) -> tuple[Decimal | None, str | None]:
+def _balance(balances: Mapping[str, Any], name: str, field: str) -> tuple[Decimal | None, str | None]:
     """Signed from the owner's side, as Tink's are: what is owed is negative, on cards too."""
-    balance = reading.member(balances, name, field)
-    amount = None if balance is None else reading.member(balance, "amount", f"{field}.{name}")
+    amount = _part(balances, name, field).get("amount")
     return (None, None) if amount is None else read_money(amount, f"{field}.{name}.amount")
 
 
-def _number(value: Any, field: str) -> str | None:
-    """The number that names the account best: an IBAN, else a sort code's, a card's, or the bank's own."""
-    said = reading.record(value or {}, field)
-    for kind, names in (("iban", ("iban",)), ("sortCode", ("code", "accountNumber")), ("pan", ("masked",)), _OWN):
-        part = reading.record(said.get(kind) or {}, f"{field}.{kind}")
+def _number(said: Mapping[str, Any], field: str) -> str | None:
+    """The number that names the account best."""
+    for kind, names in _NUMBERS:
+        part = _part(said, kind, field)
         found = [reading.optional_text(part.get(name), f"{field}.{kind}.{name}", 64) for name in names]
         if all(found):
             return " ".join(filter(None, found))
     return None
 
 
-_OWN: Final = ("financialInstitution", ("accountNumber",))
+def _part(value: Mapping[str, Any], name: str, field: str) -> Mapping[str, Any]:
+    """What stands under a name: an object, an empty one where nothing does."""
+    part = value.get(name)
+    return {} if part is None else reading.record(part, f"{field}.{name}")
