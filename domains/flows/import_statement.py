@@ -21,10 +21,10 @@ from db.bank import queries as bank
 from db.engines import Viewer, WriteSession
 from db.errors import KeyReused, LeaseLost
 from domains.bank.errors import StatementRejected, UploadNotFound
-from domains.bank.service.place_accounts import PlacedAccount, place_accounts, record_statement
 from domains.bank.providers.file.options import FileOptions
 from domains.bank.providers.protocol import Statement
 from domains.bank.service import import_statements as service
+from domains.bank.service.place_accounts import PlacedAccount, place_accounts, record_statement
 from domains.core.audit import Action, Trail
 from domains.core.errors import IdempotencyKeyReused
 from domains.flows.audit_trail import open_trail
@@ -182,8 +182,9 @@ async def _apply_once(
         if await jobs.applied(session, job_id):
             return await jobs.find_outcome(session, job_id) or {}, None
         applied = await apply_batch(session, _batches(provider, accounts), merchants)
-        await jobs.record_outcome(session, job_id, applied.as_outcome())
-    return applied.as_outcome(), applied.refold
+        outcome = {name: count for name, count in applied.as_outcome().items() if name in COUNTS}
+        await jobs.record_outcome(session, job_id, outcome)
+    return outcome, applied.refold
 
 
 def _batches(provider: str, accounts: Sequence[PlacedAccount]) -> list[AccountBatch]:

@@ -1,11 +1,14 @@
 """Statements that take a provider's rows in: set-based, a bounded number of rows each."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import (
+    ARRAY,
+    Boolean,
+    ColumnElement,
     Date,
     LargeBinary,
     Numeric,
@@ -13,11 +16,14 @@ from sqlalchemy import (
     Text,
     Uuid,
     and_,
+    case,
     cast,
     delete,
     func,
     insert,
     literal,
+    literal_column,
+    or_,
     select,
     update,
 )
@@ -28,6 +34,16 @@ from db.engines import SystemSession, WriteSession
 from db.statements import as_arrays, given_rows, owned
 from db.transaction.models import own_transactions, transaction_keys
 
+#: Where a transaction was made, as a provider says it.
+LOCATION: dict[str, Any] = {
+    "location_address": String,
+    "location_city": String,
+    "location_region": String,
+    "location_postal_code": String,
+    "location_country": String,
+    "location_lat": Numeric,
+    "location_lon": Numeric,
+}
 #: What a provider says of a transaction, with the type it travels as. Everything else of a row is ours or the user's.
 PROVIDED: dict[str, Any] = {
     "amount": Numeric,
@@ -43,6 +59,8 @@ PROVIDED: dict[str, Any] = {
     "posted_date": Date,
     "status": String,
     "payment_meta": Text,
+    "merchant_logo_url": Text,
+    **LOCATION,
 }
 _NEW: dict[str, Any] = {
     "id": Uuid,
@@ -51,6 +69,7 @@ _NEW: dict[str, Any] = {
     "provider_transaction_id": String,
     "transaction_date": Date,
     "category_method": String,
+    "provenance": Text,
     **PROVIDED,
 }
 _KEYED: dict[str, Any] = {
@@ -60,7 +79,22 @@ _KEYED: dict[str, Any] = {
     "transaction_date": Date,
     "fingerprint": LargeBinary,
 }
-_CHANGED: dict[str, Any] = {"id": Uuid, "transaction_date": Date, "fingerprint": LargeBinary, **PROVIDED}
+_CHANGED: dict[str, Any] = {
+    "id": Uuid,
+    "transaction_date": Date,
+    "fingerprint": LargeBinary,
+    "provider_transaction_id": String,
+    "category_method": String,
+    "provenance": Text,
+    **PROVIDED,
+}
+#: Fields that a user may set or lock, and the columns that a bank then says in vain.
+LOCKABLE: dict[str, tuple[str, ...]] = {
+    "merchant_name": ("merchant_name",),
+    "description": ("description",),
+    "category": ("category", "category_detailed", "category_confidence"),
+}
+_JSON = {"payment_meta", "provenance"}
 _MOVED: dict[str, Any] = {"id": Uuid, "old_date": Date, "transaction_date": Date}
 
 
@@ -72,6 +106,8 @@ class Known(NamedTuple):
     transaction_id: UUID
     transaction_date: date
     fingerprint: bytes
+    is_alias: bool
+    deleted_at: datetime | None
 
 
 Rows = Sequence[dict[str, Any]]
@@ -79,7 +115,7 @@ Rows = Sequence[dict[str, Any]]
 
 def _typed(given: TableValuedAlias, name: str) -> Any:
     """JSON travels as text."""
-    return cast(given.c[name], JSONB) if name == "payment_meta" else given.c[name]
+    return cast(given.c[name], JSONB) if name in _JSON else given.c[name]
 
 
 async def lock_user(session: WriteSession) -> None:
@@ -122,21 +158,50 @@ async def add_transactions(session: WriteSession, rows: Rows) -> None:
 
 
 async def change_transactions(session: WriteSession, rows: Rows) -> None:
-    """Write what the provider now says of stored rows. The user's category, notes and tags stay."""
+    """Write what the provider now says of stored rows, under the name it has for them now. What the user set or locked stays, and so do
+    their category, notes and tags."""
     given = given_rows(_CHANGED)
     target = own_transactions
+    values = {name: _typed(given, name) for name in PROVIDED} | {"provider_transaction_id": given.c.provider_transaction_id}
+    for field, columns in LOCKABLE.items():
+        values |= {name: case((is_users(target.c.provenance, field), target.c[name]), else_=given.c[name]) for name in columns}
+    chosen = or_(target.c.user_category.is_not(None), is_users(target.c.provenance, "category"))
+    values["category_method"] = case((chosen, target.c.category_method), else_=given.c.category_method)
     await session.run(
         update(target)
         .where(owned(target), target.c.id == given.c.id, target.c.transaction_date == given.c.transaction_date)
-        .values({name: _typed(given, name) for name in PROVIDED}),
+        .values(values | {"provenance": _told(given)}),
         **as_arrays(rows, _CHANGED),
     )
+    keys = transaction_keys
     await session.run(
-        update(transaction_keys)
-        .where(owned(transaction_keys), transaction_keys.c.transaction_id == given.c.id)
+        update(keys)
+        .where(owned(keys), keys.c.transaction_id == given.c.id, ~keys.c.is_alias)
         .values(fingerprint=given.c.fingerprint, transaction_date=given.c.transaction_date),
         **as_arrays(rows, _CHANGED),
     )
+
+
+def is_users(provenance: ColumnElement[Any], field: str) -> ColumnElement[bool]:
+    """Whether the user set or locked the field."""
+    return func.coalesce(provenance[field]["by"].astext == literal_column("'user'", String), literal_column("false", Boolean))
+
+
+def without(provenance: ColumnElement[Any], field: str) -> ColumnElement[Any]:
+    """What is known of who set the other fields."""
+    return provenance.op("-", return_type=JSONB())(literal_column(f"'{field}'::text", Text))
+
+
+def _told(given: TableValuedAlias) -> ColumnElement[Any]:
+    """What is known of who set which field, once the provider has spoken: of what the user set it is kept what the provider would say."""
+    before: ColumnElement[Any] = own_transactions.c.provenance
+    said_anew = without(before, "category").op("||", return_type=JSONB())(cast(given.c.provenance, JSONB))
+    after: ColumnElement[Any] = case((is_users(before, "category"), before), else_=said_anew)
+    for field in ("merchant_name", "description"):
+        place = literal_column(f"'{{{field},was}}'::text[]", ARRAY(Text))
+        said = func.coalesce(func.to_jsonb(given.c[field]), literal_column("'null'::jsonb", JSONB))
+        after = case((is_users(before, field), func.jsonb_set(after, place, said)), else_=after)
+    return after
 
 
 async def move_transactions(session: WriteSession, rows: Rows) -> None:

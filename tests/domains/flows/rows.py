@@ -40,6 +40,9 @@ def row(day: date, amount: str, category: str = GROCERIES, **changes: Any) -> di
         "posted_date": day,
         "status": "posted",
         "payment_meta": None,
+        "merchant_logo_url": None,
+        "provenance": "{}",
+        **dict.fromkeys(batches.LOCATION),
         "fingerprint": b"f",
         **changes,
     }

@@ -298,7 +298,7 @@ async def test_a_corrected_row_is_changed_in_place_and_keeps_what_the_user_wrote
     async with services.db.write("transaction", robin) as session:
         after = (await session.execute(own_transactions.select())).mappings().one()
         months = (await session.execute(monthly_category_summary.select())).mappings().all()
-    assert applied.as_outcome() == {"added": 0, "updated": 1, "unchanged": 0}
+    assert (applied.added, applied.updated, applied.unchanged) == (0, 1, 0)
     assert (after["id"], after["transaction_date"], after["amount"]) == (before["id"], date(2025, 12, 30), Decimal("13.0000"))
     assert (after["user_category"], after["notes"], after["tags"]) == ("TRAVEL", "with Sam", ["trip"])
     assert [(each["month"], each["category"]) for each in months] == [(date(2025, 12, 1), "TRAVEL")]

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -21,11 +22,12 @@ from domains.flows.change_budgets import create_budget
 from domains.flows.close_periods import close_periods
 from domains.flows.holds import find_held, place_hold, release_hold
 from domains.flows.retention_policies import KEPT, POLICIES, TRANSACTIONS, How, Policy
-from domains.transaction.service import apply_batch
+from domains.transaction.service.apply_batch import AccountBatch, apply_batch
 from tests.db.samples import sample_rows
 from tests.domains.audit.trail import settle, told
 from tests.domains.flows.conftest import Nights
 from tests.domains.flows.rows import FOOD, GROCERIES, TRANSFER_OUT, add_rows, row
+from tests.resolvers.household import moved
 
 CLI = Origin("cli")
 
@@ -298,11 +300,10 @@ async def test_a_closed_month_takes_no_more_rows(nights: Nights) -> None:
     robin = await with_history(nights)
     await apply_retention(nights.services)
     before = await summaries(nights, robin)
-    again = {**row(date(over, 12, 31), "60"), "amount": Decimal(60)}
-    applied = apply_batch.Applied()
+    again = moved(date(over, 12, 31), "60")
 
     async with nights.services.db.write("transaction", robin) as session:
-        await apply_batch._add(session, [again], applied)
+        applied = await apply_batch(session, [AccountBatch(uuid4(), "checking", "file", [again])], {})
 
     assert (applied.added, applied.unchanged, applied.months) == (0, 1, set())
     assert await summaries(nights, robin) == before
