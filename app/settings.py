@@ -91,6 +91,20 @@ class Settings(BaseSettings):
     bank_redirect_urls: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)] = ()
     #: How often each connection is fetched from.
     sync_every_s: int = Field(default=4 * 3600, ge=300, le=7 * 86400)
+    #: Each provider is there when its client id, or its file, is set.
+    plaid_client_id: str | None = None
+    plaid_secret: SecretStr | None = None
+    plaid_url: str = "https://production.plaid.com"
+    plaid_countries: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)] = ("US",)
+    plaid_language: str = "en"
+    plaid_webhook_url: str | None = None
+    tink_client_id: str | None = None
+    tink_client_secret: SecretStr | None = None
+    tink_url: str = "https://api.tink.com"
+    tink_link_url: str = "https://link.tink.com"
+    tink_market: str = "GB"
+    #: The banks that are reached without anybody between: docs/providers/open_banking.md.
+    open_banking_file: Path | None = None
     #: Whether the bank that does not exist can be linked. Off where real people sign up.
     sandbox: Literal["on", "off"] = "on"
 
@@ -157,6 +171,10 @@ class Settings(BaseSettings):
 
     def has_introspection(self) -> bool:
         return self.graphiql if self.introspection is None else self.introspection
+
+    def required(self, name: str, value: SecretStr | None) -> str:
+        """A secret that another setting makes necessary. Errors: SettingsInvalid."""
+        return _required(name, value)
 
     def cursor_secret(self) -> bytes:
         return self.secret_for("cursors")

@@ -3,14 +3,13 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from app.banks import open_banks
 from app.errors import SettingsInvalid
 from app.settings import Settings
 from db.engines import Db
 from db.live import Hub
 from db.redis import RedisConnections
 from domains.bank.providers.file.provider import FileProvider
-from domains.bank.providers.protocol import LinkedProvider
-from domains.bank.providers.sandbox import SandboxProvider
 from domains.core.clock import Clock, SystemClock
 from domains.flows.services import Options, Services
 from domains.user.keys import KeyRing, KeyringInvalid, RingFile, UserCipher
@@ -30,31 +29,27 @@ async def open_services(settings: Settings, *, clock: Clock | None = None, passw
     hub = Hub(redis)
     hub.start()
     try:
-        yield Services(
-            db=db,
-            redis=redis,
-            hub=hub,
-            cipher=UserCipher(db, ring, None if ring_file is None else RingFile(ring_file)),
-            clock=clock,
-            passwords=passwords or Passwords(),
-            statements={"file": FileProvider(clock, settings.secret_for("account ids"))},
-            banks=read_banks(settings, clock),
-            options=Options(
-                applies_retention=settings.retention == "on",
-                access_token_ttl_s=settings.access_token_ttl_s,
-                sync_every_s=settings.sync_every_s,
-                bank_redirect_urls=settings.bank_redirect_urls,
-            ),
-        )
+        async with open_banks(settings, redis, clock) as banks:
+            yield Services(
+                db=db,
+                redis=redis,
+                hub=hub,
+                cipher=UserCipher(db, ring, None if ring_file is None else RingFile(ring_file)),
+                clock=clock,
+                passwords=passwords or Passwords(),
+                statements={"file": FileProvider(clock, settings.secret_for("account ids"))},
+                banks=banks,
+                options=Options(
+                    applies_retention=settings.retention == "on",
+                    access_token_ttl_s=settings.access_token_ttl_s,
+                    sync_every_s=settings.sync_every_s,
+                    bank_redirect_urls=settings.bank_redirect_urls,
+                ),
+            )
     finally:
         await hub.close()
         await db.close()
         await redis.close()
-
-
-def read_banks(settings: Settings, clock: Clock) -> dict[str, LinkedProvider]:
-    """The providers that the operator has set up, by name."""
-    return {"sandbox": SandboxProvider(clock)} if settings.sandbox == "on" else {}
 
 
 def read_keyring(settings: Settings) -> KeyRing:
