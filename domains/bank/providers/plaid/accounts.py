@@ -9,6 +9,7 @@ from typing import Any, Final
 from domains.bank.providers import reading
 from domains.bank.providers.errors import ProviderGarbled
 from domains.bank.providers.protocol import AccountType, StatementAccount
+from domains.core.money import LARGEST
 
 ACCOUNTS_AT_MOST: Final = 500
 _MASK_CHARS: Final = 4
@@ -87,6 +88,6 @@ def _account(said: Mapping[str, Any], field: str, today: date) -> StatementAccou
 def _balance(balances: Mapping[str, Any], name: str, field: str) -> Decimal | None:
     """A balance is shown, and nothing is added up from it: more than four digits after the point (funds have six) are rounded."""
     value = balances.get(name)
-    if isinstance(value, Decimal) and value.is_finite() and abs(value) < Decimal("1E+15"):
+    if isinstance(value, Decimal) and value.is_finite() and abs(value) <= LARGEST and value % _STORED:
         value = value.quantize(_STORED, rounding=ROUND_HALF_EVEN)
     return reading.optional_amount(value, f"{field}.balances.{name}")
