@@ -22,6 +22,7 @@ from app.http.health import Ready, live
 from app.http.origins import Origins
 from app.http.published import published
 from app.http.uploads import Uploads
+from app.http.webhooks import PlaidWebhooks
 from app.serving import rarely_collect_garbage
 from app.settings import Settings
 from app.wiring import open_services
@@ -61,6 +62,7 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> Starlet
                 "graphql_http": GraphQLHttp(served, admission, mutations, body_limit_bytes=settings.body_limit_bytes),
                 "graphql_websocket": GraphQLWebSocket(served, admission, mutations),
                 "downloads": Downloads(admission),
+                "plaid_webhooks": PlaidWebhooks(services),
                 "uploads": Uploads(admission, limit_bytes=settings.upload_limit_bytes),
                 "ready": Ready(readiness(settings.dsns(), services.redis)),
             }
@@ -96,6 +98,7 @@ def _routes(settings: Settings) -> list[BaseRoute]:
         WebSocketRoute("/graphql", for_pages("graphql_websocket")),
         Route("/uploads", for_pages("uploads")),
         Route(f"{PATH}{{name}}", for_pages("downloads")),
+        Route("/webhooks/plaid", _Opened("plaid_webhooks")),
         Route("/health/live", live),
         Route("/health/ready", _ready),
         Route("/", _to_the_console if settings.graphiql else _what_this_is),
