@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -360,6 +360,20 @@ def doctor(
         steps.done()
     report(findings, as_json=as_json)
     raise typer.Exit(0 if is_healthy(findings) else 1)
+
+
+@cli.command()
+def simulate(
+    provider: Annotated[Literal["plaid", "tink", "open_banking"], typer.Argument(metavar="PROVIDER", help="plaid, tink or open_banking.")],
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port of 127.0.0.1 to listen on; 0 for any that is free.")] = 8100,
+    seed: Annotated[int, typer.Option("--seed", help="Which customer it has: the same seed, the same accounts and purchases.")] = 1,
+    faults: Annotated[float, typer.Option("--faults", metavar="RATE", min=0, max=1, help="How often a request goes wrong.")] = 0.0,
+    every: Annotated[float, typer.Option("--every", metavar="SECONDS", min=0.1, max=86400, help="How often something happens.")] = 5.0,
+) -> None:
+    """Run a bank that does not exist behind a provider's API, to try linking. It prints the settings that lead to it."""
+    from app.simulators.live import simulate
+
+    simulate(provider, port, seed, faults, every)
 
 
 @cli.command()

@@ -1,6 +1,6 @@
 """What happens at a bank when nobody says what."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import timedelta
 from decimal import Decimal
 from random import Random
@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 CHANGES_WITHIN_DAYS: Final = 7
 
 
-def happen(bank: "SimBank", random: Random) -> str:
-    """One event; its name. One that has nothing to happen to is a purchase instead."""
-    name = random.choices(list(_EVENTS), weights=[weight for weight, _ in _EVENTS.values()])[0]
+def happen(bank: "SimBank", random: Random, without: Collection[str] = ()) -> str:
+    """One event, none of those `without`; its name. One that has nothing to happen to is a purchase instead."""
+    names = [name for name in _EVENTS if name not in without]
+    name = random.choices(names, weights=[_EVENTS[each][0] for each in names])[0]
     if _EVENTS[name][1](bank, random):
         return name
     bank.buy(_card(bank, random))
