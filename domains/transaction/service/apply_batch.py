@@ -23,11 +23,13 @@ from db.transaction.queries.reconciling import Place, StoredRow
 from domains.core.ids import new_id
 from domains.transaction import rules
 from domains.transaction.matching import PENDING_AT_MOST
+from domains.transaction.service.find_duplicates import find_duplicates
+from domains.transaction.service.find_transfers import find_transfers
 from domains.transaction.service.provided import AccountBatch, Given, fingerprint, read_rows, record_of
 from domains.transaction.service.reconcile import Burial, Change, Plan, in_chunks, make_plan
 from domains.transaction.service.touched import Touched
 
-__all__ = ["AccountBatch", "Applied", "apply_batch", "fingerprint", "month_of", "record_change"]
+__all__ = ["AccountBatch", "Applied", "apply_batch", "fingerprint", "month_of", "pair_again", "record_change"]
 
 REFOLD = "budget.refold"
 CLOSE_AGAIN = "budget.close_again"
@@ -61,12 +63,17 @@ class Applied:
 
 
 async def apply_batch(
-    session: WriteSession, accounts: Sequence[AccountBatch], merchants: Mapping[str, rules.MerchantCategory], today: date | None = None
+    session: WriteSession,
+    accounts: Sequence[AccountBatch],
+    merchants: Mapping[str, rules.MerchantCategory],
+    today: date | None = None,
+    twins: Mapping[UUID, frozenset[UUID]] | None = None,
 ) -> Applied:
     """Store what is new, change what the provider changed, take away what it took back, leave the rest.
 
     Units:   `merchants` maps normalised merchant names to what is known of them. `today`: the day where the owner lives; None for a
-             statement that nobody asks for again: what it calls pending is not cancelled for its age.
+             statement that nobody asks for again: what it calls pending is not cancelled for its age. `twins`: other accounts that are
+             the same one by another connection, per account.
     Effects: one version of the user's ledger, one `budget.refold` job, a `budget.close_again` job per year; only when something changed.
              Questions to the user, of what is in doubt. The same batch again changes nothing.
     """
@@ -79,6 +86,7 @@ async def apply_batch(
     if today is not None:
         await work.expire({account.account_id for account in accounts}, today)
     applied = work.applied
+    applied.months |= await pair_again(session, work.touched, twins)
     if applied.months:
         applied.refold = await record_change(session, applied.months)
     return applied
@@ -97,6 +105,14 @@ async def record_change(session: WriteSession, months: Iterable[date]) -> jobs.C
         key = f"{session.viewer.user_id}:{year}"
         await jobs.add(session, CLOSE_AGAIN, key=key, payload={"year": year}, delay_s=CLOSE_AGAIN_DELAY_S)
     return await jobs.add_held(session, REFOLD, key=str(session.viewer.user_id), lease_s=REFOLD_LEASE_S)
+
+
+async def pair_again(session: WriteSession, touched: Touched, twins: Mapping[UUID, frozenset[UUID]] | None = None) -> set[date]:
+    """Duplicates and transfers around what was touched; answers the first days of the months that this has changed."""
+    if not touched:
+        return set()
+    months = await find_duplicates(session, touched, twins or {})
+    return months | await find_transfers(session, touched, twins)
 
 
 def month_of(day: date) -> date:
