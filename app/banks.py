@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from app.errors import SettingsInvalid
 from app.settings import Settings
@@ -10,8 +11,10 @@ from db.redis import RedisConnections
 from domains.bank.circuits import SharedCircuits
 from domains.bank.providers.protocol import LinkedProvider
 from domains.bank.providers.sandbox import SandboxProvider
-from domains.bank.providers.wire import Circuits, Wire
 from domains.core.clock import Clock
+
+if TYPE_CHECKING:
+    from domains.bank.providers.wire import Circuits, Wire
 
 #: What account ids of banks are made with: another purpose would make each account a new one.
 ACCOUNT_IDS = "account ids"
@@ -38,7 +41,7 @@ async def open_banks(settings: Settings, redis: RedisConnections, clock: Clock) 
 # A provider is imported by whoever has set it up: the others need not wait for its code.
 
 
-def _plaid(settings: Settings, wire: Wire, clock: Clock) -> LinkedProvider:
+def _plaid(settings: Settings, wire: "Wire", clock: Clock) -> LinkedProvider:
     from domains.bank.providers.plaid.config import PlaidConfig
     from domains.bank.providers.plaid.provider import PlaidProvider
 
@@ -52,7 +55,7 @@ def _plaid(settings: Settings, wire: Wire, clock: Clock) -> LinkedProvider:
     return PlaidProvider(wire, config, clock)
 
 
-def _tink(settings: Settings, wire: Wire, clock: Clock) -> LinkedProvider:
+def _tink(settings: Settings, wire: "Wire", clock: Clock) -> LinkedProvider:
     from domains.bank.providers.tink.config import TinkConfig
     from domains.bank.providers.tink.provider import TinkProvider
 
@@ -66,7 +69,7 @@ def _tink(settings: Settings, wire: Wire, clock: Clock) -> LinkedProvider:
     return TinkProvider(wire, config, clock)
 
 
-async def _open_banking(stack: AsyncExitStack, settings: Settings, file: Path, circuits: Circuits, clock: Clock) -> LinkedProvider:
+async def _open_banking(stack: AsyncExitStack, settings: Settings, file: Path, circuits: "Circuits", clock: Clock) -> LinkedProvider:
     from domains.bank.providers import open_banking
 
     try:
@@ -79,8 +82,10 @@ async def _open_banking(stack: AsyncExitStack, settings: Settings, file: Path, c
     return open_banking.OpenBankingProvider(wires, config, clock)
 
 
-async def _wire(stack: AsyncExitStack, name: str, url: str, circuits: Circuits) -> Wire:
+async def _wire(stack: AsyncExitStack, name: str, url: str, circuits: "Circuits") -> "Wire":
     """Errors: SettingsInvalid for an address that is not safe to send secrets to."""
+    from domains.bank.providers.wire import Wire
+
     try:
         wire = Wire(url, circuits=circuits)
     except ValueError as error:

@@ -75,15 +75,23 @@ async def find_connection(session: WriteSession, connection_id: UUID, *, lock: b
     return None if row is None else StoredConnection(*row)
 
 
+async def find_by_own_item(session: WriteSession, provider: str, item_id: str) -> StoredConnection | None:
+    """The viewer's connection with the provider's item of this name, locked."""
+    found = (await session.run(_of_item().with_for_update(), provider=provider, item_id=item_id)).one_or_none()
+    return None if found is None else StoredConnection(*found)
+
+
+def _of_item() -> Select[Any]:
+    rows = bank_connections.c
+    return _connection(and_(rows.provider == bindparam("provider"), rows.provider_item_id == bindparam("item_id")))
+
+
 async def add_connection(session: WriteSession, values: dict[str, Any]) -> StoredConnection | None:
     """The viewer's connection with the provider's item of this name, made if there is none, and locked; None: it is somebody else's."""
     rows = bank_connections
     row = upsert(rows).values(user_id=session.viewer.user_id, **values)
     await session.execute(row.on_conflict_do_nothing(index_elements=["provider", "provider_item_id"], index_where=SHARED_ITEMS))
-    same = and_(rows.c.provider == bindparam("provider"), rows.c.provider_item_id == bindparam("item_id"))
-    named = {"provider": values["provider"], "item_id": values["provider_item_id"]}
-    found = (await session.run(_connection(same).with_for_update(), **named)).one_or_none()
-    return None if found is None else StoredConnection(*found)
+    return await find_by_own_item(session, values["provider"], values["provider_item_id"])
 
 
 async def change_connection(session: WriteSession, connection_id: UUID, values: dict[str, Any]) -> None:

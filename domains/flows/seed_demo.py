@@ -4,16 +4,18 @@ Their rows come the way any bank's do. Run again, whether the first run was comp
 on a later day, what the bank has to tell since.
 """
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Final
 from uuid import UUID, uuid5
 
+from db.bank.queries_connections import DISCONNECTED, find_by_own_item
 from db.budget import queries as budgets
 from db.budget.queries_goals import add_contribution
 from db.engines import Viewer
 from db.user import queries as users
-from domains.bank.providers.protocol import Statement
+from domains.bank.providers.protocol import Linked, Statement
 from domains.bank.providers.sandbox import SandboxProvider
+from domains.bank.service.link_banks import store_connection
 from domains.budget.service.change_budgets import CreateBudget
 from domains.core.clock import local_date
 from domains.core.ids import new_id
@@ -26,6 +28,7 @@ from domains.user.rules import normalise_email, normalise_password
 
 DEMO_EMAIL: Final = DEMO_USERS[0].email
 DEMO_PASSWORD: Final = DEMO_USERS[0].password
+SANDBOX: Final = SandboxProvider.name
 
 
 async def seed_demo(services: Services) -> None:
@@ -33,11 +36,25 @@ async def seed_demo(services: Services) -> None:
     for person in DEMO_USERS:
         viewer = await _find_or_add(services, person)
         today = local_date(services.clock.now(), person.timezone)
-        statement = SandboxProvider().statement(person.profile, today)
-        await take_statement(services, viewer, statement, item_id=f"{person.profile}:{viewer.user_id}")
+        bank = SandboxProvider(services.clock)
+        statement = bank.statement(person.profile, today)
+        item_id = bank.item_id(person.profile, str(viewer.user_id))
+        if await _link(services, viewer, bank.login(item_id)):
+            await take_statement(services, viewer, statement, item_id=item_id)
         await _add_budgets(services, viewer, person, statement, today)
         await _add_goals(services, viewer, person, today)
         await close_periods(services, viewer)
+
+
+async def _link(services: Services, viewer: Viewer, login: Linked) -> bool:
+    """Link the demo's bank as a person would, so that it is fetched from by the calendar; False when its owner has removed it."""
+    key = await services.cipher.key_of(viewer.user_id, make=True)
+    every = timedelta(seconds=services.options.sync_every_s)
+    async with services.db.write("bank", viewer) as session:
+        found = await find_by_own_item(session, SANDBOX, login.item_id)
+        if found is None or (found.access_token_encrypted is None and found.status != DISCONNECTED):
+            await store_connection(session, SANDBOX, login, key, services.clock.now(), every)
+    return found is None or found.status != DISCONNECTED
 
 
 async def _find_or_add(services: Services, person: DemoUser) -> Viewer:
