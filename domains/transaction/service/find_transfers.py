@@ -1,7 +1,7 @@
 """Find transfers between own accounts around what a change has touched, and part those that are none any more.
 
-A function of what is there: run again it changes nothing, and in whatever order rows came, it ends in the same pairs. What the owner
-decided stays, unless one of the two is gone.
+Run again it changes nothing. A pair that was made stays while both are what they were, whatever else turns up; what the owner decided
+stays while both are there. Suggestions follow what there is.
 """
 
 from collections.abc import Sequence
