@@ -119,10 +119,10 @@ class Wire:
         self._sleep = sleep
         self._random = random
         self._is_closed = False
-        self._transport = httpx.AsyncHTTPTransport(
-            verify=_context(verify, cert, is_used=self._base.scheme == "https"),
-            limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=_KEEP_ALIVE_S),
-        )
+        context = _context(verify, cert, is_used=self._base.scheme == "https")
+        self._transport = _transport(context, connections, keeps=True)
+        # One that was kept may have been closed at the other end meanwhile: what must not be sent twice goes over one of its own.
+        self._fresh = _transport(context, connections, keeps=False)
 
     def __repr__(self) -> str:
         return f"Wire({self._base.host})"
@@ -161,6 +161,7 @@ class Wire:
         """Close the connections; calls under way fail, and so do later ones."""
         self._is_closed = True
         await self._transport.aclose()
+        await self._fresh.aclose()
 
     def _url(self, path: str, params: Mapping[str, str | int] | None) -> httpx.URL:
         """Errors: ProviderGarbled for what leads to another server, or up and out of the base URL."""
@@ -213,7 +214,8 @@ class Wire:
         raise failure
 
     async def _exchange(self, request: "_Request") -> Answer:
-        response = await self._transport.handle_async_request(request.made(self._timeout))
+        transport = self._transport if request.is_repeatable else self._fresh
+        response = await transport.handle_async_request(request.made(self._timeout))
         try:
             status = response.status_code
             if status < 200 or 300 <= status < 400:
@@ -229,7 +231,7 @@ class Wire:
 @dataclass(frozen=True, slots=True)
 class _Request:
     method: str
-    url: httpx.URL
+    url: httpx.URL = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
     content: bytes | None = field(repr=False)
     content_type: str | None
@@ -307,6 +309,12 @@ def _context(verify: ssl.SSLContext | Literal[True], cert: tuple[str, str] | Non
     if cert is not None:
         context.load_cert_chain(*cert)
     return context
+
+
+def _transport(context: ssl.SSLContext, connections: int, *, keeps: bool) -> httpx.AsyncHTTPTransport:
+    kept = connections if keeps else 0
+    limits = httpx.Limits(max_connections=connections, max_keepalive_connections=kept, keepalive_expiry=_KEEP_ALIVE_S)
+    return httpx.AsyncHTTPTransport(verify=context, limits=limits)
 
 
 def _silence() -> None:

@@ -169,6 +169,14 @@ async def test_many_tasks_share_it_and_no_more_connections_than_it_may_have_are_
     assert sorted(each.target for each in end.requests) == sorted(f"/{n}" for n in range(40))
 
 
+async def test_what_must_not_be_sent_twice_goes_over_a_connection_of_its_own() -> None:
+    async with far_end() as end, wired(end) as wire:
+        for is_repeatable in (True, True, False, False, True):
+            await wire.call("POST", "/x", json={}, circuit="p:", is_repeatable=is_repeatable)
+
+    assert end.connections == 3
+
+
 async def test_one_that_gives_up_takes_nobody_with_it() -> None:
     async def slow(writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(0.1)
