@@ -11,7 +11,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import logging
 from app.http.checks import readiness
@@ -22,11 +22,11 @@ from app.http.health import Ready, live
 from app.http.origins import Origins
 from app.http.published import published
 from app.http.uploads import Uploads
-from app.http.webhooks import PlaidWebhooks
 from app.serving import rarely_collect_garbage
 from app.settings import Settings
 from app.wiring import open_services
 from domains.audit.export_links import PATH
+from domains.flows.services import Services
 from resolvers.cost import Limits
 from resolvers.execution.operation import Gateway
 from resolvers.execution.persisted import Persisted
@@ -62,7 +62,7 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> Starlet
                 "graphql_http": GraphQLHttp(served, admission, mutations, body_limit_bytes=settings.body_limit_bytes),
                 "graphql_websocket": GraphQLWebSocket(served, admission, mutations),
                 "downloads": Downloads(admission),
-                "plaid_webhooks": PlaidWebhooks(services),
+                "plaid_webhooks": _plaid_webhooks(services),
                 "uploads": Uploads(admission, limit_bytes=settings.upload_limit_bytes),
                 "ready": Ready(readiness(settings.dsns(), services.redis)),
             }
@@ -114,6 +114,19 @@ class _Opened:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await scope["state"][self._name](scope, receive, send)
+
+
+def _plaid_webhooks(services: Services) -> ASGIApp:
+    """Its code, and that of signatures, is loaded where Plaid is used."""
+    if "plaid" not in services.banks:
+        return _not_here
+    from app.http.webhooks import plaid_webhooks
+
+    return plaid_webhooks(services) or _not_here
+
+
+async def _not_here(_scope: Scope, _receive: Receive, _send: Send) -> None:
+    raise HTTPException(404)
 
 
 async def _ready(request: Request) -> Response:

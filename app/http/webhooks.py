@@ -41,12 +41,6 @@ _SIGNATURE: Final = b"plaid-verification"
 _TAKEN: Final = Reply(200, b"{}", [(b"content-type", b"application/json; charset=utf-8"), (b"content-length", b"2")])
 
 
-class NotServed(TransportFault):
-    code = "NOT_FOUND"
-    default_message = "Not Found"
-    status = 404
-
-
 class WebhookRefused(TransportFault):
     """One answer for whatever is wrong with it."""
 
@@ -58,8 +52,9 @@ class WebhookRefused(TransportFault):
 class PlaidWebhooks:
     """The ASGI endpoint."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, plaid: PlaidProvider) -> None:
         self._services = services
+        self._plaid = plaid
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -74,13 +69,10 @@ class PlaidWebhooks:
 
     async def _answer(self, scope: Scope, receive: Receive) -> None:
         """Errors: Faults; ClientGone. Anything else is a bug."""
-        plaid = self._services.banks.get(PlaidProvider.name)
-        if not isinstance(plaid, PlaidProvider):
-            raise NotServed
         if scope["method"] != "POST":
             raise WrongMethod("Send the message with POST.")
         try:
-            await self._take(plaid, scope, receive)
+            await self._take(scope, receive)
         except WebhookForged as forged:
             await self._note_refusal(client_address(scope), forged.reason)
             raise WebhookRefused from None
@@ -89,20 +81,20 @@ class PlaidWebhooks:
         except Exception as error:
             raise _own(error) from error
 
-    async def _take(self, plaid: PlaidProvider, scope: Scope, receive: Receive) -> None:
+    async def _take(self, scope: Scope, receive: Receive) -> None:
         headers = dict(scope["headers"])
         token = headers.get(_SIGNATURE, b"").decode("latin-1")
         if not token:
             raise WebhookForged("no signature")
         body = await read_body(headers, receive, limit_bytes=BODY_LIMIT_BYTES, within_s=READ_WITHIN_S)
         async with asyncio.timeout(ANSWERED_WITHIN_S):
-            await verify_webhook(body, token, plaid.webhook_keys, self._services.clock.now())
+            await verify_webhook(body, token, self._plaid.webhook_keys, self._services.clock.now())
             try:
                 webhook = read_webhook(body)
             except WebhookMalformed as malformed:
                 log.warning("webhook.unreadable", reason=str(malformed))  # it is Plaid's: sent again it would be no better
                 return
-            is_news = await take_webhook(self._services, plaid.name, webhook, digest_of(token))
+            is_news = await take_webhook(self._services, self._plaid.name, webhook, digest_of(token))
         log.info("webhook.taken", kind=webhook.kind.value, is_news=is_news)
 
     async def _note_refusal(self, address: str, reason: str) -> None:
@@ -114,6 +106,12 @@ class PlaidWebhooks:
         if not charge.granted:
             raise RateLimited(retry_after_s=charge.retry_after_s)
         log.warning("webhook.refused", reason=reason)
+
+
+def plaid_webhooks(services: Services) -> PlaidWebhooks | None:
+    """The endpoint, of a process that uses Plaid."""
+    plaid = services.banks.get(PlaidProvider.name)
+    return PlaidWebhooks(services, plaid) if isinstance(plaid, PlaidProvider) else None
 
 
 def digest_of(token: str) -> str:

@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -49,6 +49,10 @@ class Plaid:
             return JSONResponse({"error_type": "INVALID_INPUT", "error_code": "INVALID_WEBHOOK_VERIFICATION_KEY_ID"}, 400)
         return JSONResponse({"key": jwk(), "request_id": "r"})
 
+    def on_a_socket(self) -> AbstractAsyncContextManager[str]:
+        """Its URL, for the block."""
+        return serve(Starlette(routes=[Route("/webhook_verification_key/get", self.answer, methods=["POST"])]))
+
 
 @dataclass(frozen=True)
 class Endpoint:
@@ -71,11 +75,11 @@ class Endpoint:
 async def endpoint(services: Services, **changes: Any) -> AsyncIterator[Endpoint]:
     """Of a process with these services."""
     plaid = Plaid()
-    async with serve(Starlette(routes=[Route("/webhook_verification_key/get", plaid.answer, methods=["POST"])])) as url:
+    async with plaid.on_a_socket() as url:
         wire = Wire(url, circuits=NoCircuits(), retries=0)
         provider = PlaidProvider(wire, PlaidConfig(client_id="id", secret="secret"), services.clock)
         served = replace(services, banks={"plaid": provider}, **changes)
-        app = Edge(Starlette(routes=[Route(PATH, PlaidWebhooks(served))]))
+        app = Edge(Starlette(routes=[Route(PATH, PlaidWebhooks(served, provider))]))
         async with serving(app) as host, httpx.AsyncClient(base_url=f"http://{host}", timeout=20) as client:
             yield Endpoint(client, served, plaid)
         await wire.close()

@@ -13,6 +13,7 @@ from uuid import uuid4
 import pytest
 import structlog
 from joserfc.jwk import ECKey
+from pydantic import SecretStr
 
 from app.http.webhooks import BODY_LIMIT_BYTES, REFUSED
 from app.settings import Settings
@@ -30,6 +31,7 @@ from tests.app.http.hooks import (
     SYNC,
     Connection,
     Endpoint,
+    Plaid,
     changed,
     claimed,
     end_jobs,
@@ -321,6 +323,16 @@ async def test_where_plaid_is_not_used_there_is_nothing(settings: Settings, conn
         answer = await client.post(PATH, content=changed(connection), headers={"plaid-verification": signed(changed(connection), at=now())})
 
     assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (404, "NOT_FOUND")
+
+
+async def test_where_it_is_used_the_api_serves_it(settings: Settings, connection: Connection, everything: Everywhere) -> None:
+    body = changed(connection)
+    async with Plaid().on_a_socket() as url:
+        async with api(settings, plaid_client_id="id", plaid_secret=SecretStr("secret"), plaid_url=url) as client:
+            answer = await client.post(PATH, content=body, headers={"plaid-verification": signed(body, at=now())})
+
+    assert (answer.status_code, answer.json()) == (200, {})
+    assert await syncs(everything, connection) == [("queued", False, "webhook")]
 
 
 async def test_no_page_of_a_browser_may_call_it_and_no_token_is_asked_for(here: Endpoint, connection: Connection) -> None:
