@@ -190,7 +190,8 @@ class Authority:
     def allow(self, authorization: str) -> SimConsent | None:
         """Whose token it is; None for the installation itself. Errors: Refused."""
         token = self._tokens.get(authorization.removeprefix("Bearer "))
-        if token is None or token.expires_at <= self._clock.now():
+        is_good = token is not None and token.expires_at > self._clock.now() and token.consent_id in (None, *self.consents)
+        if token is None or not is_good:
             raise Refused(401, "invalid_token")
         for old, value in list(self._replaced.items()):
             if value == token.value:
@@ -233,7 +234,7 @@ class Authority:
 
     def _renew(self, value: str) -> dict[str, Any]:
         consent_id = self._refresh.get(value)
-        if consent_id is None or not self.find_consent(consent_id).holds(self._clock.now()):
+        if consent_id is None or consent_id not in self.consents or not self.find_consent(consent_id).holds(self._clock.now()):
             raise Refused(400, "invalid_grant")
         granted = self._grant("refresh_token", consent_id)
         if self._rotates:
