@@ -33,6 +33,8 @@ audit = typer.Typer(help="The audit trail.", no_args_is_help=True)
 cli.add_typer(audit, name="audit")
 keys = typer.Typer(help="The key ring, under which every user's data key is.", no_args_is_help=True)
 cli.add_typer(keys, name="keys")
+rates = typer.Typer(help="Exchange rates, by which transfers across currencies are found.", no_args_is_help=True)
+cli.add_typer(rates, name="rates")
 
 Data = Annotated[Path, typer.Option("--data", envvar="FLORIN_DATA", metavar="DIR", help="Folder of the embedded servers.")]
 Host = Annotated[str, typer.Option("--host", envvar="FLORIN_HOST", help="Address to listen on.")]
@@ -300,6 +302,26 @@ def upkeep_summaries(dry_run: DryRun = False, data: Data = DATA) -> None:
     from app.upkeep import summaries
 
     say(_kept_up(summaries, data, dry_run=dry_run))
+
+
+@rates.command("import")
+def import_rates(
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", exists=True, dir_okay=False, readable=True, help="The European Central Bank's eurofxref-hist.csv."),
+    ],
+    data: Data = DATA,
+) -> None:
+    """Take in exchange rates: all of the file, or nothing of it. Done again, it changes nothing."""
+    from app.place import open_place
+    from app.rates import read_file, store_rates
+
+    found = read_file(file)
+    with Steps(2) as steps, open_place(data, steps.note) as place:
+        _prepare(place, steps)
+        steps.step(f"importing {file.name}")
+        told = asyncio.run(store_rates(place.settings, found))
+    say(told)
 
 
 @holds.command("list")

@@ -18,8 +18,8 @@ CURRENCIES_AT_MOST: Final = 200
 FILE_AT_MOST: Final = 32 * 1024 * 1024
 
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
-_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
-_NUMBER: Final = re.compile(r"\d{1,12}(?:\.\d{1,8})?")
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_NUMBER: Final = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,8})?")
 _NONE: Final = "N/A"
 
 

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -19,7 +20,7 @@ CHECKING, SAVINGS, CARD = UUID(int=1), UUID(int=2), UUID(int=3)
 RATES = RateTable([("USD", MAY_1, Decimal("1.25")), ("GBP", MAY_1, Decimal("0.80"))])
 
 
-def mover(number: int, account: UUID, amount: str, day: int = 0, **changes: object) -> Mover:
+def mover(number: int, account: UUID, amount: str, day: int = 0, **changes: Any) -> Mover:
     direction = "credit" if amount.startswith("+") else "debit"
     made = Mover(UUID(int=number), account, MAY_1 + timedelta(days=day), Decimal(amount.lstrip("+-")), "USD", direction, False)
     return made._replace(**changes)

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from hypothesis import given, settings
@@ -19,7 +20,7 @@ OLD, NEW, OTHER = UUID(int=1), UUID(int=2), UUID(int=3)
 TWINS = {OLD: frozenset({NEW}), NEW: frozenset({OLD})}
 
 
-def listed(number: int, account: UUID, amount: str = "4.50", day: int = 0, text: str = "COFFEE", **changes: object) -> Listed:
+def listed(number: int, account: UUID, amount: str = "4.50", day: int = 0, text: str = "COFFEE", **changes: Any) -> Listed:
     """A debit; what the newer connection lists, we have a day later."""
     since = SINCE + timedelta(days=account == NEW)
     made = Listed(UUID(int=number), account, MAY_1 + timedelta(days=day), Decimal(amount), "USD", "debit", words_of(text), since)
