@@ -85,9 +85,10 @@ def database() -> Iterator[OwnPostgres]:
 
 @pytest.fixture(scope="module")
 def variables(environment: dict[str, str], redis_server: OwnRedis, database: OwnPostgres) -> dict[str, str]:
+    """The server holds every domain, however the suite runs."""
     dsns = {"FLORIN_DATABASE_DSN": database.dsns.app, "FLORIN_DATABASE_SYSTEM_DSN": database.dsns.system}
     return (
-        environment
+        {name: value for name, value in environment.items() if not name.endswith("_DSN")}
         | dsns
         | {"FLORIN_REDIS_DSN": redis_server.dsn, "FLORIN_POOLER": "none", "FLORIN_KEYRING": environment["FLORIN_KEYRING"]}
     )

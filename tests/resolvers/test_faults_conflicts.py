@@ -156,7 +156,8 @@ async def test_a_mutation_whose_commit_was_not_answered_is_asked_again_and_has_h
     asked = creation(name="Once")
 
     async with Proxy(dsns.of("budget", "app")) as proxy:
-        led = replace(dsns, app=proxy.lead(dsns.of("budget", "app")), domains={})
+        budgets = {**dsns.domains.get("budget", {}), "app": proxy.lead(dsns.of("budget", "app"))}
+        led = replace(dsns, domains={**dsns.domains, "budget": budgets})
         far = Db(led, services.redis)
         through = client.but(services=replace(services, db=far))
         await listed(through)

@@ -16,7 +16,7 @@ from sqlalchemy.engine import make_url
 from app import machine, postgres
 from db.engines import Dsns
 from tests.migrations.fresh import plain
-from tests.servers.suite import CHOICE, installation
+from tests.servers.suite import CHOICE, SPLIT, installation
 
 START_TIMEOUT_S = 60.0
 
@@ -42,7 +42,8 @@ class Replica:
         given = {"PGPASSWORD": str(url.password), "PGHOST": str(url.query.get("host") or url.host), "PGUSER": str(url.username)}
         backup = [programs / "bin" / "pg_basebackup", "-D", data, "-R", "--checkpoint=fast", "--wal-method=stream", "--no-sync"]
         subprocess.run(backup, env={**os.environ, **given}, check=True, capture_output=True, umask=0o077, cwd="/", **as_account)
-        settings = postgres.SETTINGS | {"unix_socket_directories": str(folder), "hot_standby": "on"}
+        # a standby takes no fewer connections than its primary
+        settings = postgres.SETTINGS | (SPLIT if CHOICE.split else {}) | {"unix_socket_directories": str(folder), "hot_standby": "on"}
         command = [programs / "bin" / "postgres", "-D", data, *(f"--{name}={value}" for name, value in settings.items())]
         with open(folder / "replica.log", "ab") as log:
             process = subprocess.Popen(command, stdout=log, stderr=log, cwd="/", env=postgres.ENVIRONMENT, umask=0o077, **as_account)
