@@ -165,6 +165,7 @@ class TransactionKey(Base):
     __tablename__ = "transaction_keys"
     __table_args__ = (
         Index("ix_transaction_keys_transaction_id", "transaction_id"),
+        Index("ix_transaction_keys_deleted", "user_id", "account_id", postgresql_where=text("deleted_at is not null")),
         CheckConstraint("likeness is null or deleted_at is not null", name="only_the_deleted_are_likened"),
     )
 

@@ -55,6 +55,7 @@ KEYS = f"""
     comment on column transaction_schema.transaction_keys.deleted_at is
       'when the user deleted it: the transaction is gone and stays so, whatever the bank says';
     comment on column transaction_schema.transaction_keys.likeness is 'of a deleted one: a digest of what it was';
+    create index ix_transaction_keys_deleted on transaction_schema.transaction_keys (user_id, account_id) where deleted_at is not null;
     grant update (deleted_at, likeness) on transaction_schema.transaction_keys to {APP_ROLE};
 """
 
@@ -127,6 +128,7 @@ def downgrade() -> None:
         alter table transaction_schema.transaction_keys no force row level security;
         delete from transaction_schema.transaction_keys where deleted_at is not null;
         alter table transaction_schema.transaction_keys force row level security;
+        drop index transaction_schema.ix_transaction_keys_deleted;
         alter table transaction_schema.transaction_keys drop column likeness, drop column deleted_at;
         drop view transaction_schema.own_transactions;
         alter table transaction_schema.transactions drop column transfer_id, drop column provenance;
