@@ -16,7 +16,7 @@ async def update_transaction(services: Services, viewer: Viewer, command: servic
     """Errors: those of the use case."""
     trail = await open_trail(services, viewer)
     async with services.db.write("transaction", viewer) as session:
-        updated = await service.update_transaction(session, command)
+        updated = await service.update_transaction(session, command, services.clock.now())
         if updated.new:
             about = command.transaction_id
             await trail.note(

@@ -29,6 +29,37 @@ class NotesTooLong(AppError):
     default_message = "Notes may have 2,000 characters at most."
 
 
+class MerchantNameInvalid(AppError):
+    code = "MERCHANT_NAME_INVALID"
+    default_message = "A merchant's name has 1 to 255 characters, none of them a control character."
+
+
+class DescriptionInvalid(AppError):
+    code = "DESCRIPTION_INVALID"
+    default_message = "A description has 1 to 500 characters, none of them a control character."
+
+
+class TransactionMonthClosed(AppError):
+    """The month that it was in is closed: no transactions are kept of it, and its sums stay as they are."""
+
+    code = "TRANSACTION_MONTH_CLOSED"
+    default_message = "Its month is closed: transactions of it are not kept any more."
+
+
+class ReviewNotFound(AppError):
+    """No review of this viewer has the id, or what it was about is no more in doubt."""
+
+    code = "REVIEW_NOT_FOUND"
+    default_message = "There is no such review."
+
+
+class ReviewDecided(AppError):
+    """It was decided the other way, and what that did cannot be taken back by deciding again."""
+
+    code = "REVIEW_DECIDED"
+    default_message = "This was decided before, and cannot be decided the other way any more."
+
+
 class CategoryNameInvalid(AppError):
     code = "CATEGORY_NAME_INVALID"
     default_message = "A category's name has 1 to 100 characters, none of them a control character."

@@ -6,7 +6,15 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from domains.transaction.categorisation import Categorised, MerchantCategory, categorise, primary_of
-from domains.transaction.errors import CategoryLooksInvalid, CategoryNameInvalid, CategoryNameTaken, NotesTooLong, TagInvalid
+from domains.transaction.errors import (
+    CategoryLooksInvalid,
+    CategoryNameInvalid,
+    CategoryNameTaken,
+    DescriptionInvalid,
+    MerchantNameInvalid,
+    NotesTooLong,
+    TagInvalid,
+)
 from domains.transaction.merchants import clean_merchant, normalise_merchant
 
 __all__ = [
@@ -15,6 +23,8 @@ __all__ = [
     "categorise",
     "check_category_looks",
     "check_category_name",
+    "check_description",
+    "check_merchant_name",
     "check_name_is_free",
     "check_notes",
     "check_tags",
@@ -27,6 +37,8 @@ __all__ = [
 TAGS_AT_MOST: Final = 20
 TAG_AT_MOST: Final = 50
 NOTES_AT_MOST: Final = 2_000
+MERCHANT_NAME_AT_MOST: Final = 255
+DESCRIPTION_AT_MOST: Final = 500
 CATEGORY_NAME_AT_MOST: Final = 100
 ICON_AT_MOST: Final = 50
 SORT_ORDER_AT_MOST: Final = 1_000_000
@@ -66,6 +78,22 @@ def check_notes(notes: str | None) -> str | None:
     if len(text) > NOTES_AT_MOST:
         raise NotesTooLong(field="notes")
     return text or None
+
+
+def check_merchant_name(name: str | None) -> str | None:
+    """The name with single spaces. Errors: MerchantNameInvalid."""
+    text = None if name is None else " ".join(unicodedata.normalize("NFC", name).split())
+    if text is not None and (not 1 <= len(text) <= MERCHANT_NAME_AT_MOST or _is_unwritable(text)):
+        raise MerchantNameInvalid(field="merchantName")
+    return text
+
+
+def check_description(description: str | None) -> str | None:
+    """The description with single spaces. Errors: DescriptionInvalid."""
+    text = None if description is None else " ".join(unicodedata.normalize("NFC", description).split())
+    if text is not None and (not 1 <= len(text) <= DESCRIPTION_AT_MOST or _is_unwritable(text)):
+        raise DescriptionInvalid(field="description")
+    return text
 
 
 def is_category_id(text: str) -> bool:

@@ -20,6 +20,10 @@ class Found(NamedTuple):
     user_category: str | None
     notes: str | None
     tags: list[str]
+    merchant_name: str | None
+    description: str | None
+    category: str | None
+    provenance: dict[str, Any]
 
 
 async def find_transaction(session: WriteSession, transaction_id: UUID) -> Found | None:

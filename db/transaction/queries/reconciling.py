@@ -137,6 +137,15 @@ async def find_stored(session: WriteSession, places: Sequence[Place]) -> list[St
     return [StoredRow(*row) for row in found]
 
 
+async def find_whole(session: WriteSession, place: Place) -> dict[str, Any] | None:
+    """Every column of a transaction that somebody writes; None when it is not there."""
+    rows = own_transactions
+    here = and_(owned(rows), rows.c.id == bindparam("at_id", type_=Uuid), rows.c.transaction_date == bindparam("at_date", type_=Date))
+    statement = select(*(each for each in rows.c if each.computed is None)).where(here)
+    row = (await session.run(statement, at_id=place.id, at_date=place.transaction_date)).mappings().one_or_none()
+    return None if row is None else dict(row)
+
+
 async def find_cancelled(session: WriteSession, account_ids: Collection[UUID], first: date, last: date) -> list[StoredRow]:
     """Cancelled transactions of these accounts, in the days from the first to the last."""
     rows = own_transactions
@@ -194,12 +203,25 @@ async def cancel_transactions(session: WriteSession, places: Sequence[Place]) ->
 
 async def delete_transactions(session: WriteSession, places: Sequence[Place]) -> None:
     """Take these away with all their names."""
-    given, rows = given_rows(_PLACES), own_transactions
-    here = and_(owned(rows), rows.c.id == given.c.id, rows.c.transaction_date == given.c.transaction_date)
-    await session.run(delete(rows).where(here), **_as_places(places))
+    await delete_rows(session, places)
     await session.run(
         delete(transaction_keys).where(owned(transaction_keys), is_one_of(transaction_keys.c.transaction_id)), keys=_ids(places)
     )
+
+
+async def delete_rows(session: WriteSession, places: Sequence[Place]) -> None:
+    """Take these away; what their names stand for is the caller's business."""
+    given, rows = given_rows(_PLACES), own_transactions
+    here = and_(owned(rows), rows.c.id == given.c.id, rows.c.transaction_date == given.c.transaction_date)
+    await session.run(delete(rows).where(here), **_as_places(places))
+
+
+async def hand_over_names(session: WriteSession, one: UUID, to: Place) -> None:
+    """All names of a transaction stand for another one, of which all were old ones."""
+    keys = transaction_keys
+    theirs = and_(owned(keys), keys.c.transaction_id == bindparam("from_id", type_=Uuid))
+    values = {"transaction_id": bindparam("to_id", type_=Uuid), "transaction_date": bindparam("to_date", type_=Date)}
+    await session.run(update(keys).where(theirs).values(values), from_id=one, to_id=to.id, to_date=to.transaction_date)
 
 
 async def forget_fingerprints(session: WriteSession, transaction_ids: Collection[UUID]) -> None:
