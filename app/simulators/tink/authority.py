@@ -70,6 +70,10 @@ class Authority:
         """No access token of a user is good any more; refresh tokens are."""
         self._tokens = {value: token for value, token in self._tokens.items() if token.user is None}
 
+    def forget_client_tokens(self) -> None:
+        """No token of the app's own is good any more."""
+        self._tokens = {value: token for value, token in self._tokens.items() if token.user is not None}
+
     def forget_refresh_tokens(self) -> None:
         self._refresh.clear()
 

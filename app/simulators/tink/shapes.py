@@ -14,7 +14,10 @@ _STATUSES: Final = {"posted": "BOOKED", "pending": "PENDING"}
 
 @dataclass(kw_only=True)
 class SimConsent:
-    """What somebody agreed to. user: the app's own id of theirs. changed_at: when its status changed last."""
+    """What somebody agreed to. user: the app's own id of theirs. changed_at: when its status changed last.
+
+    account_ids: which accounts; None: all of the bank's.
+    """
 
     id: str
     user: str
@@ -22,6 +25,7 @@ class SimConsent:
     status: str
     changed_at: datetime
     expires_at: datetime
+    account_ids: frozenset[str] | None = None
 
 
 def money(amount: Decimal, currency: str, *, variant: int = 0) -> dict[str, Any]:
@@ -82,7 +86,7 @@ def consent(bank: SimBank, row: SimConsent, status: str) -> dict[str, Any]:
         "statusUpdated": milliseconds(row.changed_at) + bank.revision,
         "sessionExpiryDate": milliseconds(row.expires_at),
         "sessionExtendable": False,
-        "accountIds": sorted(bank.accounts),
+        "accountIds": sorted(bank.accounts if row.account_ids is None else row.account_ids),
     }
 
 

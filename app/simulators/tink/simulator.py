@@ -3,6 +3,7 @@
 import itertools
 import random
 import secrets
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -74,6 +75,8 @@ class TinkSimulator:
             rotates=rotates,
         )
         self.consents: dict[str, SimConsent] = {}
+        #: What arrived at the API of late: "GET /data/v2/accounts".
+        self.asked: deque[str] = deque(maxlen=1_000)
         #: Whether banks have names: not every app may read them.
         self.bank_names = True
         self._not_ready = self._temporary = 0
@@ -101,6 +104,10 @@ class TinkSimulator:
     def temporary_error(self, times: int) -> None:
         """Tink cannot reach the bank, for so many times that it is asked about consents."""
         self._temporary = times
+
+    def forget_pages(self) -> None:
+        """No token of a page is good any more."""
+        self._places.clear()
 
     def delete_user(self, user: str) -> None:
         """Tink forgets a person and all that they agreed to."""
@@ -173,17 +180,28 @@ class TinkSimulator:
 
     def _api_routes(self) -> list[Route]:
         return [
-            _route("/api/v1/oauth/token", self._token, "POST"),
-            _route("/api/v1/oauth/authorization-grant", self._grant, "POST"),
-            _route("/api/v1/oauth/authorization-grant/delegate", self._delegate, "POST"),
-            _route("/api/v1/user/create", self._create_user, "POST"),
-            _route("/api/v1/user/delete", self._delete_user, "POST"),
-            _route("/api/v1/credentials/{id}", self._delete_credentials, "DELETE"),
-            _route("/api/v1/provider-consents", self._list_consents, "GET"),
-            _route("/api/v1/providers", self._list_providers, "GET"),
-            _route("/data/v2/accounts", self._list_accounts, "GET"),
-            _route("/data/v2/transactions", self._list_transactions, "GET"),
+            self._route("/api/v1/oauth/token", self._token, "POST"),
+            self._route("/api/v1/oauth/authorization-grant", self._grant, "POST"),
+            self._route("/api/v1/oauth/authorization-grant/delegate", self._delegate, "POST"),
+            self._route("/api/v1/user/create", self._create_user, "POST"),
+            self._route("/api/v1/user/delete", self._delete_user, "POST"),
+            self._route("/api/v1/credentials/{id}", self._delete_credentials, "DELETE"),
+            self._route("/api/v1/provider-consents", self._list_consents, "GET"),
+            self._route("/api/v1/providers", self._list_providers, "GET"),
+            self._route("/data/v2/accounts", self._list_accounts, "GET"),
+            self._route("/data/v2/transactions", self._list_transactions, "GET"),
         ]
+
+    def _route(self, path: str, answer: Callable[[Request], Awaitable[Any]], method: str) -> Route:
+        async def endpoint(request: Request) -> Response:
+            self.asked.append(f"{method} {request.url.path}")
+            try:
+                body = await answer(request)
+            except Refused as refused:
+                return JSONResponse(refused.body, refused.status)
+            return Response(status_code=204) if body is None else JSONResponse(body)
+
+        return Route(path, endpoint, methods=[method])
 
     async def _token(self, request: Request) -> Any:
         return self.authority.token(await _form(request))
@@ -293,17 +311,6 @@ class _Served:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         served = self._link if scope.get("path", "").startswith(_LINK) else self._api
         await served(scope, receive, send)
-
-
-def _route(path: str, answer: Callable[[Request], Awaitable[Any]], method: str) -> Route:
-    async def endpoint(request: Request) -> Response:
-        try:
-            body = await answer(request)
-        except Refused as refused:
-            return JSONResponse(refused.body, refused.status)
-        return Response(status_code=204) if body is None else JSONResponse(body)
-
-    return Route(path, endpoint, methods=[method])
 
 
 async def _form(request: Request) -> dict[str, str]:

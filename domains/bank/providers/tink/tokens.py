@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Final
 
+from domains.bank.providers import reading
 from domains.bank.providers.errors import ProviderGarbled, ProviderRefused, ReauthenticationRequired
 from domains.bank.providers.protocol import Credentials, Listener
 from domains.bank.providers.tink.config import TinkConfig
@@ -112,8 +113,8 @@ class Tokens:
         return await self._wire.call("POST", _TOKEN, form=signed, circuit=CIRCUIT, is_repeatable=is_repeatable)
 
     def _credentials(self, answer: Answer, *, refresh_token: str | None = None) -> Credentials:
-        lasts_s = answer.body.get("expires_in") if isinstance(answer.body, Mapping) else None
-        if not isinstance(lasts_s, int) or not 0 < lasts_s <= _LONGEST.total_seconds():
+        lasts_s = reading.whole(reading.member(answer.body, "expires_in", "body"), "expires_in")
+        if not 0 < lasts_s <= _LONGEST.total_seconds():
             raise ProviderGarbled("expires_in")
         given = answer.body.get("refresh_token")
         return Credentials(

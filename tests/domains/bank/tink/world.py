@@ -147,3 +147,12 @@ def ledger_of(fetched: Fetched) -> dict[str, list[tuple[object, ...]]]:
 
 def ledger_at(bank: SimBank) -> dict[str, list[tuple[object, ...]]]:
     return {id_: sorted(map(truth, bank.ledger(id_))) for id_ in bank.accounts}
+
+
+def rows_of(fetched: Fetched) -> dict[str, StatementTransaction]:
+    return {row.provider_transaction_id or "": row for account in fetched.statement.accounts for row in account.transactions}
+
+
+def day_of(row: tuple[object, ...]) -> date:
+    assert isinstance(row[4], date)
+    return row[4]
