@@ -221,7 +221,7 @@ async def history(services: Services, viewer: Viewer) -> list[tuple[Any, ...]]:
 async def stage_of(services: Services, viewer: Viewer, connection_id: UUID) -> str | None:
     """How far the last fetch of the connection is."""
     async with services.db.read("bank", viewer) as read:
-        row = await read.row(queries_syncs.latest_fetch(("stage",)), keys=[connection_id])
+        row = await read.row(queries_syncs.latest_fetch(("stage",)), connection_id=connection_id)
     return None if row is None else row.stage
 
 

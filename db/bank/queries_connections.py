@@ -5,15 +5,30 @@ from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, String, Uuid, and_, bindparam, cast, func, literal, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    String,
+    Uuid,
+    and_,
+    bindparam,
+    cast,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from db.bank.models import SHARED_ITEMS, bank_accounts, bank_connections
 from db.base import INSTANT, jobs_table
 from db.engines import SystemSession, WriteSession
+from db.jobs import QUEUED as QUEUED_JOB
 from db.jobs import RUNNING as RUNNING_JOB
 from db.jobs import is_live
-from db.statements import as_arrays, compiled, given_rows, is_one_of, owned
+from db.statements import as_arrays, compiled, given_rows, is_one_of, leaf, owned
 
 ACTIVE: Final = "active"
 ERROR: Final = "error"
@@ -164,8 +179,10 @@ class LiveJob(NamedTuple):
 def live_job(topic: str) -> Select[Any]:
     """The viewer's job of this topic and key (bound as `job_key`) that waits or runs: (id, is_running)."""
     jobs = jobs_table("bank")
-    mine = and_(owned(jobs), is_live(jobs), jobs.c.topic == literal(topic), jobs.c.key == bindparam("job_key", type_=String))
-    return select(jobs.c.id, (jobs.c.state == literal(RUNNING_JOB)).label("is_running")).where(mine)
+    # in the words of the index of live jobs, which a bound state would not find
+    queued, running = (jobs.c.state == literal_column(f"'{state}'") for state in (QUEUED_JOB, RUNNING_JOB))
+    mine = and_(owned(jobs), or_(queued, running), jobs.c.topic == literal(topic), jobs.c.key == bindparam("job_key", type_=String))
+    return select(leaf(jobs.c.id).label("id"), running.label("is_running")).where(mine)
 
 
 async def find_live_job(session: WriteSession, topic: str, key: UUID) -> LiveJob | None:

@@ -215,8 +215,8 @@ async def has_live_job(session: WriteSession, job_id: UUID) -> bool:
 
 @compiled
 def latest_fetch(columns: Columns) -> Select[Any]:
-    """The last fetch of each connection (bound as `keys`), whatever has become of it."""
+    """The last fetch of a connection of the viewer's (bound as `connection_id`), whatever has become of it."""
     rows = sync_history
-    fetched = [owned(rows), is_one_of(rows.c.connection_id), rows.c.job_id.is_not(None)]
-    latest = select(*read_columns(rows, columns, rows.c.connection_id)).distinct(rows.c.connection_id).where(*fetched)
-    return latest.order_by(rows.c.connection_id, rows.c.started_at.desc(), rows.c.id.desc())
+    of = rows.c.connection_id == bindparam("connection_id", type_=Uuid)
+    fetched = select(*(leaf(rows.c[name]).label(name) for name in columns)).where(owned(rows), of, rows.c.job_id.is_not(None))
+    return fetched.order_by(rows.c.started_at.desc(), rows.c.id.desc()).limit(1)

@@ -27,6 +27,15 @@ class AuditAction(enum.Enum):
     )
     STATEMENT_IMPORTED = choice(Action.STATEMENT_IMPORTED.value, "A statement was taken in; the details have the counts.")
     STATEMENT_IMPORT_FAILED = choice(Action.STATEMENT_IMPORT_FAILED.value, "A statement was not taken in, or not to its end.")
+    BANK_LINK_BEGUN = choice(Action.BANK_LINK_BEGUN.value, "Linking a bank, or repairing a connection, was begun.")
+    BANK_LINKED = choice(Action.BANK_LINKED.value, "A bank was linked.")
+    BANK_REPAIRED = choice(Action.BANK_REPAIRED.value, "A connection was repaired.")
+    BANK_SYNC_REQUESTED = choice(Action.BANK_SYNC_REQUESTED.value, "A fetch from a bank was asked for.")
+    BANK_REMOVED = choice(Action.BANK_REMOVED.value, "A connection was removed, its tokens destroyed.")
+    BANK_ACCESS_REVOKED = choice(Action.BANK_ACCESS_REVOKED.value, "A bank was told that our access has ended.")
+    BANK_ACCESS_NOT_REVOKED = choice(
+        Action.BANK_ACCESS_NOT_REVOKED.value, "A bank could not be told so; the last copy of its tokens is gone."
+    )
     TRANSACTION_UPDATED = choice(Action.TRANSACTION_UPDATED.value, "A transaction was given another category, notes or tags.")
     BUDGET_CREATED = choice(Action.BUDGET_CREATED.value, "A budget was made.")
     BUDGET_UPDATED = choice(Action.BUDGET_UPDATED.value, "A budget was changed.")

@@ -1,4 +1,4 @@
-"""What is said of a statement file, and what lists of syncs are narrowed to and ordered by."""
+"""What is said of a statement file or of a bank that is linked, and what lists of syncs are narrowed to and ordered by."""
 
 import enum
 from datetime import datetime
@@ -11,11 +11,22 @@ from db.bank import queries
 from db.bank import queries_syncs as syncs
 from domains.bank.errors import StatementOptionsInvalid
 from domains.bank.providers.file.options import FileOptions
-from resolvers.bank.types import BankAccountStatus, BankAccountType, BankConnectionStatus, BankSyncStatus, StatementImportStatus
+from domains.flows.link_bank import Answer, NewLink
+from resolvers.bank.types import (
+    BankAccountStatus,
+    BankAccountType,
+    BankConnectionStatus,
+    BankProvider,
+    BankSyncStatus,
+    StatementImportStatus,
+)
 from resolvers.errors import BadUserInput
-from resolvers.fields import CurrencyCode, Sort, choice, from_global_id
+from resolvers.fields import CurrencyCode, Sort, choice, from_global_id, given_id
 
 CONNECTIONS_AT_MOST = 100
+#: How long what a bank or a front end hands over may be.
+TEXT_AT_MOST = 4_000
+INSTITUTION_AT_MOST = 255
 
 
 @strawberry.enum(description="In which order a date is written.")
@@ -198,3 +209,80 @@ def read_sync_filter(given: BankSyncFilter | None) -> syncs.SyncFilter:
         said["connection_ids"] = [key for each in ids if (key := from_global_id(each, "BankConnection")) is not None]
     said["status"] = said["status"] and said["status"].value
     return syncs.SyncFilter(**said)
+
+
+# Banks that are linked
+
+IDEMPOTENCY = "1 to 255 characters that you choose for this call. A retry with it and the same input answers the same for 48 hours."
+
+
+@strawberry.input(description="A bank to link, or a connection to repair.")
+class BankLinkCreateInput:
+    provider: BankProvider = strawberry.field(description="How the bank is reached: one of `bankProviders`.")
+    idempotency_key: str = strawberry.field(description=IDEMPOTENCY)
+    institution_id: str | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="Which bank, as the provider calls it; where the provider's own dialogue asks, it is not needed.",
+    )
+    connection_id: strawberry.ID | None = strawberry.field(
+        default=strawberry.UNSET, description="The connection to repair, of this provider; without it a new one is made."
+    )
+    redirect_url: str | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="Where the bank sends the person back to: one of the addresses that the operator allows, letter by letter.",
+    )
+
+
+@strawberry.input(description="What a person came back with from their bank: `publicToken`, or `code` and `state`.")
+class BankLinkCompleteInput:
+    link_id: strawberry.ID = strawberry.field(description="The `id` of the link that was begun.")
+    idempotency_key: str = strawberry.field(description=IDEMPOTENCY)
+    public_token: str | None = strawberry.field(default=strawberry.UNSET, description="What the provider's own dialogue has handed over.")
+    code: str | None = strawberry.field(
+        default=strawberry.UNSET, description="The parameter `code` of the address that the person came back to; for Tink `credentialsId`."
+    )
+    state: str | None = strawberry.field(
+        default=strawberry.UNSET, description="The parameter `state` of the address that the person came back to."
+    )
+
+
+@strawberry.input(description="A connection to fetch from now.")
+class BankConnectionSyncInput:
+    id: strawberry.ID = strawberry.field(description="The connection.")
+
+
+@strawberry.enum(description="What becomes of the transactions of a connection that is removed.")
+class RemovedTransactions(enum.Enum):
+    KEEP = choice("keep", "They stay, and so do their accounts, closed.")
+    DELETE = choice("delete", "They are deleted for good, the edits of their owner too. Budgets and sums follow.")
+
+
+@strawberry.input(description="A connection to remove.")
+class BankConnectionRemoveInput:
+    id: strawberry.ID = strawberry.field(description="The connection.")
+    transactions: RemovedTransactions = strawberry.field(description="Whether its transactions stay.")
+
+
+def read_new_link(given: BankLinkCreateInput) -> NewLink:
+    """Errors: BadUserInput."""
+    connection = given.connection_id
+    return NewLink(
+        provider=given.provider.value,
+        institution_id=_text(given.institution_id, "institutionId", INSTITUTION_AT_MOST),
+        connection_id=None if connection is None or connection is strawberry.UNSET else given_id(connection, "BankConnection"),
+        redirect_url=_text(given.redirect_url, "redirectUrl"),
+    )
+
+
+def read_answer(given: BankLinkCompleteInput) -> Answer:
+    """Errors: BadUserInput."""
+    return Answer(public_token=_text(given.public_token, "publicToken"), code=_text(given.code, "code"), state=_text(given.state, "state"))
+
+
+def _text(given: str | None, name: str, at_most: int = TEXT_AT_MOST) -> str | None:
+    """None for what was not given, or is empty. Errors: BadUserInput."""
+    if given is None or given is strawberry.UNSET or not given:
+        return None
+    if len(given) > at_most or not given.isprintable():
+        raise BadUserInput(f"`input.{name}` has {at_most} printable characters at most.", argument="input")
+    return given

@@ -1,5 +1,10 @@
-"""What bank adds to people, and the lists of what was fetched."""
+"""How banks can be linked, what bank adds to people, and the lists of what was fetched."""
 
+from typing import Any
+
+import strawberry
+
+from domains.bank.providers.protocol import LinkedProvider
 from resolvers.bank.inputs import (
     IMPORT_SORTS,
     SYNC_SORTS,
@@ -8,7 +13,52 @@ from resolvers.bank.inputs import (
     BankSyncFilter,
     StatementImportFilter,
 )
-from resolvers.fields import extends, links, page
+from resolvers.bank.types import BankProvider
+from resolvers.fields import Info, extends, links, page, payload
+from resolvers.prices import at_most
+
+PROVIDERS_AT_MOST = 5
+#: What a list of banks is taken to hold; it is read from no database.
+INSTITUTIONS_ASSUMED = 100
+
+
+@payload
+class BankInstitution:
+    """A bank that can be chosen."""
+
+    id: str = strawberry.field(description="For `institutionId` of `bankLinkCreate`.")
+    name: str = strawberry.field(description="The bank, as the operator calls it.")
+    logo_url: str | None = strawberry.field(description="A picture of its logo.")
+
+
+@payload
+class BankProviderOffer:
+    """A way to link banks that the operator of this installation has set up."""
+
+    provider: BankProvider = strawberry.field(description="For `provider` of `bankLinkCreate`.")
+    institutions: list[BankInstitution] = strawberry.field(
+        description="The banks to choose from; empty where the provider's own dialogue asks which.",
+        directives=[at_most(INSTITUTIONS_ASSUMED)],
+    )
+
+
+def _offer(provider: LinkedProvider) -> BankProviderOffer:
+    listed: Any = getattr(provider, "institutions", ())
+    banks = [BankInstitution(id=each.id, name=each.name, logo_url=each.logo_url) for each in listed]
+    return BankProviderOffer(provider=BankProvider(provider.name), institutions=banks)
+
+
+async def _offers(info: Info) -> list[BankProviderOffer]:
+    _ = info.context.required_viewer
+    banks = info.context.services.banks
+    return [_offer(banks[name]) for name in sorted(banks)]
+
+
+@extends("Query")
+class BankQueries:
+    bank_providers: list[BankProviderOffer] = strawberry.field(
+        resolver=_offers, description="How banks can be linked here.", directives=[at_most(PROVIDERS_AT_MOST)]
+    )
 
 
 @extends("User")

@@ -53,6 +53,7 @@ class BankSyncType(enum.Enum):
     SCHEDULED = choice("scheduled", "It was time to.")
     MANUAL = choice("manual", "Somebody asked for it, or uploaded a statement.")
     RETRY = choice("retry", "The time before had failed.")
+    WEBHOOK = choice("webhook", "The provider said that there is something new.")
 
 
 @strawberry.enum(description="What a fetch has come to.")
@@ -61,6 +62,16 @@ class BankSyncStatus(enum.Enum):
     SUCCESS = choice("success", "All is in.")
     PARTIAL = choice("partial", "Some of it is in; `errorCode` says what kept the rest.")
     FAILED = choice("failed", "It was given up; `errorCode` says why.")
+
+
+@strawberry.enum(description="How far a fetch is.")
+class BankSyncStage(enum.Enum):
+    QUEUED = choice("queued", "It waits for a worker.")
+    FETCHING = choice("fetching", "The bank is asked.")
+    APPLYING = choice("applying", "All that it told is there, and is being taken in.")
+    BUDGETS = choice("budgets", "All is in; budgets follow.")
+    DONE = choice("done", "It went well.")
+    FAILED = choice("failed", "It was given up; `errorCode` of the fetch says why.")
 
 
 @strawberry.enum(description="How far an import is.")
@@ -87,6 +98,11 @@ class BankConnection(Node):
     last_sync_at = column(datetime | None, description="When something was last fetched or tried to be.")
     last_sync_status = column(SyncStatus | None, description="How that went; null before the first time.")
     last_successful_sync_at = column(datetime | None, description="When it last went well.")
+    next_sync_at = column(
+        datetime | None,
+        description="When it is fetched from next; null when nothing is by itself, as long as its owner has to do something.",
+    )
+    sync_failures = column(int, description="How often in a row fetching has failed up to now.")
     consent_expires_at = column(datetime | None, description="When the bank wants to be asked again; null when it does not say.")
     token_expires_at = column(datetime | None, description="Until when the bank lets us in without asking anew; null when it does not say.")
     metadata = column(JSON, description="What the provider says beyond this; an object whose fields are the provider's.")
@@ -152,8 +168,12 @@ class BankSync(Node):
 
     type = column(BankSyncType, "sync_type", description="Why it was made.")
     status = column(BankSyncStatus, description="What it has come to.")
-    transactions_added = column(int, description="Transactions that were new. 0 until it has ended.")
-    transactions_updated = column(int, description="Transactions that were there and that it changed. 0 until it has ended.")
+    stage = column(BankSyncStage | None, description="How far it is; null for an uploaded statement.")
+    pages = column(int, description="Pages that the bank has given so far. 0 for an uploaded statement.")
+    transactions_fetched = column(int, description="Transactions that the bank has told of so far, known ones too. 0 for a statement.")
+    transactions_added = column(int, description="Transactions that were new. 0 until they are in.")
+    transactions_updated = column(int, description="Transactions that were there and that it changed. 0 until they are in.")
+    transactions_removed = column(int, description="Transactions that went, as the bank has taken them back. 0 until they have.")
     error_code = column(str | None, description="Permanent and in upper case, such as `STATEMENT_REJECTED`; null when nothing went wrong.")
     error_message = column(str | None, description="The same for people, in English; it may be reworded.")
     duration_ms = column(int | None, description="From its first beginning to its end, in milliseconds; null while it goes on.")

@@ -45,7 +45,7 @@ QUIET_S = 0.25
 #: Types whose rows are everybody's.
 PUBLIC: set[str] = set()
 #: What has an id and can be asked for by none: an upload is only ever imported.
-UNASKABLE = {"Upload"}
+UNASKABLE = {"Upload", "BankLink"}
 
 PAGE = """query($filter: TransactionFilter, $after: String) { me {
   transactions(filter: $filter, after: $after) { nodes { id description account { id } } totalCount }
@@ -180,6 +180,12 @@ CASES: dict[str, Case] = {
     "Mutation.goalContributionDelete(input.id)": change("budget/delete_goal_contribution", id=None),
     "Mutation.dataExportRequestCancel(input.id)": change("audit/cancel_export", id=None),
     "Mutation.deletionRequestCancel(input.id)": change("audit/cancel_deletion", id=None),
+    "Mutation.bankLinkCreate(input.connectionId)": change(
+        "bank/begin_bank_link", connectionId=None, provider="SANDBOX", idempotencyKey="k"
+    ),
+    "Mutation.bankLinkComplete(input.linkId)": change("bank/complete_bank_link", linkId=None, publicToken="robin", idempotencyKey="k"),
+    "Mutation.bankConnectionSync(input.id)": change("bank/sync_bank_connection", id=None),
+    "Mutation.bankConnectionRemove(input.id)": change("bank/remove_bank_connection", id=None, transactions="DELETE"),
     "Mutation.statementImport(input.uploadId)": change("bank/import_statement", uploadId=None, idempotencyKey="k"),
     "User.monthlySummaries(filter.categoryIds)": lambda client, given: client.ask(SUMMARIES, filter={"categoryIds": [given]}),
     "RecurringPattern.transactions(filter.accountIds)": lambda client, given: client.ask(SERIES, filter={"accountIds": [given]}),
@@ -200,6 +206,9 @@ CASES: dict[str, Case] = {
     "Mutation.notificationRuleUpdate(input.conditions.budgetIds)": own_rule("budgetIds"),
     "Mutation.notificationRuleDelete(input.id)": change("notification/delete_notification_rule", id=None),
     "Subscription.budgetUpdated(ids)": lambda client, given: followed(client, FOLLOW, ids=[given]),
+    "Subscription.connectionSyncProgress(connectionId)": lambda client, given: followed(
+        client, DOCUMENTS["bank/follow_bank_sync"], connectionId=given
+    ),
     "Subscription.statementImportUpdated(id)": lambda client, given: followed(
         client, DOCUMENTS["bank/follow_import"], for_s=10.0, id=given
     ),
@@ -270,6 +279,7 @@ async def two(request: pytest.FixtureRequest, api: Gateway, services: Services, 
         "DataExportRequest": (await requested(a, "export"))["id"],
         "DeletionRequest": (await requested(a, "deletion"))["id"],
         "Upload": await uploaded(a),
+        "BankLink": (await link_begun(a))["id"],
     }
     found = Two(a, b, ids, me["transactions"]["pageInfo"]["endCursor"], key)
     if request.param == "the filter and the database":
@@ -286,6 +296,11 @@ async def synced(client: Client, import_gid: str, connection_gid: str) -> str:
         await queries_syncs.begin_sync(session, import_id, client.services.clock.now())
         await queries_syncs.place_sync(session, import_id, connection_id)
     return str((await client.data("{ me { syncHistory { nodes { id } } } }"))["me"]["syncHistory"]["nodes"][0]["id"])
+
+
+async def link_begun(client: Client) -> Any:
+    said = {"provider": "SANDBOX", "idempotencyKey": str(uuid4())}
+    return (await client.data(DOCUMENTS["bank/begin_bank_link"], input=said))["bankLinkCreate"]["bankLink"]
 
 
 class unfiltered:
