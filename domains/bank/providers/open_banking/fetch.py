@@ -125,8 +125,12 @@ class Fetch:
         return None if said is None else written_day(said, "Meta.FirstAvailableDateTime", self._today)
 
     async def _list(self, path: str, name: str, params: Mapping[str, str] | None = None) -> _Listed | None:
-        """All pages of a list; None where the bank refuses this one list. Errors: ProviderGarbled, also for pages without an end."""
+        """All pages of a list; None where the bank refuses this one list. Errors: ProviderGarbled, also for pages without an end.
+
+        A page that says what the one before it said is that one again: where rows have no ids, nothing else would tell.
+        """
         rows: list[Any] = []
+        page: list[Any] = []
         meta: Mapping[str, Any] = {}
         seen: set[str] = set()
         at: str | None = path
@@ -135,10 +139,10 @@ class Fetch:
             if answer is None:
                 return None
             body = reading.record(answer.body, "body")
-            found = reading.items(reading.member(body.get("Data"), name, "Data"), f"Data.{name}")
-            rows += found
+            before, page = page, reading.items(reading.member(body.get("Data"), name, "Data"), f"Data.{name}")
+            rows += [] if _is_again(page, before) else page
             meta = meta or reading.record(body.get("Meta") or {}, "Meta")
-            await self._note_page(len(found) if name == "Transaction" else 0)
+            await self._note_page(len(page) if name == "Transaction" else 0)
             seen.add(at)
             at = self._next(body, at)
             if at in seen or len(seen) >= _PAGES_AT_MOST or len(rows) > _ROWS_AT_MOST:
@@ -164,3 +168,8 @@ class Fetch:
         self.pages += 1
         self._rows += rows
         await self._listener.page_fetched(self.pages, self._rows)
+
+
+def _is_again(page: Sequence[Any], before: Sequence[Any]) -> bool:
+    """Whether two pages hold the same rows, in whatever order; one row may well be like the one before it."""
+    return 1 < len(page) == len(before) and sorted(map(repr, page)) == sorted(map(repr, before))
