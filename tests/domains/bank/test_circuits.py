@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from db.circuits import PATIENCE, tell
+from db.circuits import PATIENCE, Patience, tell
 from db.redis import RedisConnections
 from domains.bank.circuits import SharedCircuits
 from domains.bank.providers.errors import ProviderUnavailable
@@ -103,6 +103,19 @@ async def test_tries_that_fail_double_the_time_to_a_quarter_of_an_hour(redis: Re
         told.append(await tell(redis, key, "before"))
 
     assert [round(each / 60) for each in told] == [1, 2, 4, 8, 15, 15, 15]
+
+
+async def test_a_try_that_failed_is_over_though_it_might_have_taken_longer(redis: RedisConnections, key: str) -> None:
+    quick = Patience(open_s=5, longest_s=5)
+    for _ in range(5):
+        await tell(redis, key, "failed", quick)
+    await go_by(redis, key, 6)
+    assert await tell(redis, key, "before", quick) == 0
+    await tell(redis, key, "failed", quick)
+
+    await go_by(redis, key, 6)
+
+    assert await tell(redis, key, "before", quick) == 0
 
 
 async def test_late_failures_while_it_is_open_do_not_keep_it_open(redis: RedisConnections, key: str) -> None:
