@@ -4,7 +4,7 @@ import base64
 import hashlib
 import json
 import random
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
@@ -47,13 +47,16 @@ class Item:
 
 @dataclass(frozen=True)
 class _Place:
-    """What a cursor says. revision: all changes until it were told. seen: until there in an earlier round, of which not all was told.
+    """What a cursor says: where a pagination is. All its pages tell of the bank as it was at `until`, whatever happened since then.
 
-    chain: the pagination it is in the middle of, 0 at its end.
+    since: it tells of what changed after it. known: what was there then has been told of before. told: its pages until here were read.
+    chain: its number, 0 between two paginations, when `until` is open.
     """
 
-    revision: int = 0
-    seen: int = 0
+    since: int = 0
+    known: int = 0
+    told: int = 0
+    until: int = 0
     chain: int = 0
 
 
@@ -86,39 +89,41 @@ class Feed:
 
     def _page(self, item: Item, place: _Place, cursor: str | None, count: int, is_original: bool) -> dict[str, Any]:
         is_initial = item.initial > 0
-        entries = self._entries(place, is_initial)
+        until = place.until or self.bank.revision
+        entries = self._entries(place, until, is_initial)
         now, later = entries[:count], entries[count:]
         if later:
-            chain = place.chain or self._new_chain()
-            after = _Place(now[-1][0], place.seen, chain)
+            after = replace(place, told=now[-1][0], until=until, chain=place.chain or self._new_chain())
         elif is_initial:
             item.initial -= 1
-            after = _Place(0, self.bank.revision)
+            after = _Place(known=until)
         else:
-            after = _Place(self.bank.revision)
+            after = _Place(since=until, known=until, told=until)
         told: dict[Kind, list[dict[str, Any]]] = {"added": [], "modified": [], "removed": []}
         for _, kind, row in now:
             told[kind].append(shapes.removed(item, row) if kind == "removed" else shapes.transaction(item, row, is_original=is_original))
-        self._disturb(item, cursor, told)
         next_cursor = self._cursor(item, after)
-        item.told = {"next": next_cursor, "added": told["added"], "modified": told["modified"]}
+        own = {"next": next_cursor, "added": list(told["added"]), "modified": list(told["modified"])}
+        self._disturb(item, cursor, told)
+        item.told = own
         status = "INITIAL_UPDATE_COMPLETE" if is_initial else "HISTORICAL_UPDATE_COMPLETE"
         return shapes.page(self.bank, item, told["added"], told["modified"], told["removed"], next_cursor, bool(later), status)
 
-    def _entries(self, place: _Place, is_initial: bool) -> list[tuple[int, Kind, SimTransaction]]:
-        """What changed since, each id once as it is now, by when it last changed. What came and went since then is nothing."""
-        known_at = max(place.revision, place.seen)
+    def _entries(self, place: _Place, until: int, is_initial: bool) -> list[tuple[int, Kind, SimTransaction]]:
+        """What changed, each id once as it was at the end, by when it last changed. What came and went in between is nothing."""
         last: dict[str, tuple[int, str, SimTransaction]] = {}
         first: dict[str, str] = {}
-        for change in self.bank.changes_since(place.revision):
+        for change in self.bank.changes_since(place.since)[: until - place.since]:
             id = change.transaction.id
-            if change.revision > known_at:
+            if change.revision > place.known:
                 first.setdefault(id, change.kind)
             last[id] = (change.revision, change.kind, change.transaction)
         since = self.bank.today - timedelta(days=INITIAL_DAYS)
         entries: list[tuple[int, Kind, SimTransaction]] = []
         for id, (revision, kind, row) in last.items():
             was_known = first.get(id, "added") != "added"
+            if revision <= place.told:
+                continue
             if kind == "removed":
                 if was_known:
                     entries.append((revision, "removed", row))
@@ -127,7 +132,7 @@ class Feed:
         return sorted(entries, key=lambda entry: entry[0])
 
     def _disturb(self, item: Item, cursor: str | None, told: dict[Kind, list[dict[str, Any]]]) -> None:
-        """Rows in another order; and all of the page before, as it was then, before them."""
+        """Rows in another order; and those of the page before, as they were then, before them."""
         if self.faults.take("reordered_page"):
             for rows in told.values():
                 self._random.shuffle(rows)
@@ -156,16 +161,17 @@ class Feed:
         return self._chains
 
     def _cursor(self, item: Item, place: _Place) -> str:
-        said = [item.id, self.epoch, place.revision, place.seen, place.chain]
+        said = [item.id, self.epoch, *astuple(place)]
         return base64.b64encode(json.dumps(said).encode()).decode()
 
     def _place(self, item: Item, cursor: str | None) -> _Place:
         if not cursor:
             return _Place()
         try:
-            item_id, epoch, revision, seen, chain = json.loads(base64.b64decode(cursor, validate=True))
-        except ValueError as error:
+            item_id, epoch, *place = json.loads(base64.b64decode(cursor, validate=True))
+            found = _Place(*place)
+        except (ValueError, TypeError) as error:
             raise PlaidRefusal("INVALID_FIELD", "cursor is not valid") from error
         if (item_id, epoch) != (item.id, self.epoch):
             raise PlaidRefusal("INVALID_FIELD", "cursor not associated with access_token")
-        return _Place(revision, seen, chain)
+        return found

@@ -11,9 +11,10 @@ _VERSION: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """plaid: Plaid's own, opaque; None: from the beginning. since: by account, the earliest day of all that this connection ever told.
+    """plaid: Plaid's own, opaque; None: from the beginning, as long as the past is still being gathered.
 
-    Where Plaid's cursor is lost, `since` says from which day on a replay is everything: also where the earliest row is gone by then.
+    since: by account, the earliest day of all that this connection ever told. Where Plaid's cursor is lost, it says from which day on
+    a replay is everything: also where the earliest row is gone by then.
     """
 
     plaid: str | None = None
@@ -21,7 +22,7 @@ class Cursor:
 
     def write(self) -> str | None:
         """As it is stored; None before there is anything to go on from."""
-        if self.plaid is None:
+        if self.plaid is None and not self.since:
             return None
         since = {account: day.isoformat() for account, day in sorted(self.since.items())}
         return json.dumps({"v": _VERSION, "plaid": self.plaid, "since": since}, separators=(",", ":"))
@@ -38,6 +39,6 @@ def read_cursor(stored: str | None) -> Cursor | None:
 
 
 def _read(said: Any) -> Cursor | None:
-    if said["v"] != _VERSION or not isinstance(said["plaid"], str) or not said["plaid"]:
+    if said["v"] != _VERSION or not isinstance(said["plaid"], str | None) or said["plaid"] == "":
         return None
     return Cursor(said["plaid"], {account: date.fromisoformat(day) for account, day in said["since"].items()})

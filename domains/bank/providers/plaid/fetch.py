@@ -29,8 +29,9 @@ class _Round:
 async def fetch(client: PlaidClient, pages: Pages, reached: Reached, today: date) -> Fetched:
     """The accounts, and all that changed on them since the cursor, or all there is.
 
-    Until all of the past is there it is told from the beginning each time, and no cursor is kept: so each time it is complete for the
-    days that it tells of, and rows of the same account from before it was linked again find theirs. Errors: those of a provider.
+    Until all of the past is there it is told from the beginning each time, and no cursor of Plaid's is kept: so each time it is
+    complete for the days that it tells of, and rows of the same account from before it was linked again find theirs.
+    Errors: those of a provider.
     """
     told = await _round(pages, reached)
     body = await client.post("/accounts/get", {"access_token": reached.credentials.access_token}, institution_id=reached.institution_id)
@@ -59,8 +60,8 @@ async def _round(pages: Pages, reached: Reached) -> _Round:
         changes = await pages.since(cursor.plaid)
         if changes is not None:
             return _Round(changes, False, False, cursor.since)
-    since = cursor.since if cursor is not None else {}
-    return _Round(await pages.all(), True, reached.cursor is not None, since)
+    is_replay = cursor is None or cursor.plaid is not None
+    return _Round(await pages.all(), True, is_replay, {} if cursor is None else cursor.since)
 
 
 def _statement(told: _Round, accounts: Sequence[StatementAccount], today: date) -> tuple[list[StatementAccount], Mapping[str, date]]:
@@ -113,8 +114,7 @@ def _left_out(changes: Changes, accounts: Sequence[StatementAccount]) -> int:
 
 
 def _cursor(told: _Round, since: Mapping[str, date], reached: Reached) -> str | None:
-    if told.changes.is_empty or told.changes.cursor is None:
-        return None if told.is_all else reached.cursor
-    if told.is_all and not told.changes.is_ready:
-        return None
-    return Cursor(told.changes.cursor, since).write()
+    if not told.is_all and (told.changes.is_empty or told.changes.cursor is None):
+        return reached.cursor
+    is_whole = told.changes.is_ready or not told.is_all
+    return Cursor(told.changes.cursor if is_whole else None, since).write()

@@ -200,13 +200,28 @@ async def test_while_only_the_last_days_are_there_they_count_and_all_is_told_onc
         second = await plaid.fetch(first.cursor)
         ledger.apply(second)
 
-        assert (first.is_ready, first.cursor, second.is_ready) == (False, None, True)
+        assert (first.is_ready, first.is_replay, second.is_ready, second.is_replay) == (False, False, True, False)
+        assert [body.get("cursor") for path, body in plaid.simulator.requests if path == "/transactions/sync"] == [None, None]
         assert rows
         assert min(row.transaction_date for row in rows) >= TODAY - timedelta(days=30)
         for account in first.statement.accounts:
             if account.transactions:
                 assert account.window is not None
                 assert account.window[0] == min(row.transaction_date for row in account.transactions) + timedelta(days=1)
+        assert told(ledger) == facts(plaid.bank)
+
+
+async def test_what_went_while_the_past_was_gathered_is_taken_back() -> None:
+    async with connected() as plaid:
+        await plaid.link()
+        plaid.simulator.not_ready(0, initial=1)
+        ledger = Ledger()
+        ledger.apply(await plaid.fetch())
+        for row in plaid.bank.ledger(list(plaid.bank.accounts)[1]):
+            plaid.bank.remove(row.id)
+
+        ledger.apply(await plaid.fetch(ledger.cursor))
+
         assert told(ledger) == facts(plaid.bank)
 
 
