@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
 
-from joserfc.errors import JoseError
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from joserfc.jwk import ECKey, RSAKey
 
-from domains.bank.providers.open_banking.config import SCOPE, Algorithm, BankConfig, ClientAuthentication, SigningKey
+from domains.bank.providers.open_banking.config import SCOPE, BankConfig, ClientAuthentication, SigningKey
 from domains.core import currencies
 
 _ID: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
@@ -22,6 +24,7 @@ _FILE_BYTES: Final = 1024 * 1024
 _BANKS: Final = 500
 #: FAPI 1.0 Advanced, section 5.2.2.5: RSA keys have at least 2048 bits, elliptic curve keys at least 160.
 _RSA_BITS: Final = 2048
+_NO_KEY: Final = "it is not an unencrypted RSA or P-256 key in PEM"
 _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 _RESPONSE_TYPES: Final = ("code", "code id_token")
 
@@ -169,27 +172,23 @@ class _Entry:
             if "key_id" in self._written:
                 raise self._wrong("key_id", "there is no key_file that it could name")
             return None
-        path = self._file("key_file")
-        written = _text_of(path, "the key")
-        for kind in (RSAKey, ECKey):
-            try:
-                key = kind.import_key(written)
-            except (JoseError, ValueError, TypeError):
-                continue
-            return SigningKey(id=self._optional_text("key_id"), algorithm=self._algorithm(key), key=key)
-        raise self._wrong("key_file", "it is not an unencrypted RSA or P-256 key in PEM")
-
-    def _algorithm(self, key: RSAKey | ECKey) -> Algorithm:
-        """The one that FAPI 1.0 Advanced (section 8.6) knows for a key of its kind."""
-        if not key.is_private:
-            raise self._wrong("key_file", "it is a public key: the private one signs")
-        if isinstance(key, RSAKey):
-            if key.private_key is None or key.private_key.key_size < _RSA_BITS:
+        written = _text_of(self._file("key_file"), "the key").encode()
+        try:
+            key = serialization.load_pem_private_key(written, password=None)
+        except (ValueError, TypeError, UnsupportedAlgorithm):
+            why = "it is a public key: the private one signs" if b" PUBLIC KEY-" in written else _NO_KEY
+            raise self._wrong("key_file", why) from None
+        key_id = self._optional_text("key_id")
+        # FAPI 1.0 Advanced, section 8.6, knows one algorithm for a key of each kind.
+        if isinstance(key, rsa.RSAPrivateKey):
+            if key.key_size < _RSA_BITS:
                 raise self._wrong("key_file", f"an RSA key has at least {_RSA_BITS} bits")
-            return "PS256"
-        if key.curve_name != "P-256":
-            raise self._wrong("key_file", "an elliptic curve key is on P-256")
-        return "ES256"
+            return SigningKey(id=key_id, algorithm="PS256", key=RSAKey.import_key(written))
+        if isinstance(key, ec.EllipticCurvePrivateKey):
+            if not isinstance(key.curve, ec.SECP256R1):
+                raise self._wrong("key_file", "an elliptic curve key is on P-256")
+            return SigningKey(id=key_id, algorithm="ES256", key=ECKey.import_key(written))
+        raise self._wrong("key_file", _NO_KEY)
 
     def _certificates(self) -> tuple[Path | None, Path | None, Path | None]:
         """Tried here, so that a wrong pair is found when the process starts and not when the bank is asked."""
