@@ -117,3 +117,17 @@ class CategoryHasBudget(AppError):
     def __init__(self, budget_name: str) -> None:
         super().__init__(field="id")
         self.budget_name = budget_name
+
+
+class PairImpossible(AppError):
+    """Two transactions cannot be one movement, whoever says so."""
+
+    code = "PAIR_IMPOSSIBLE"
+    default_message = "These two transactions cannot be one movement."
+
+
+class TransactionPaired(AppError):
+    """One of them is in another transfer."""
+
+    code = "TRANSACTION_PAIRED"
+    default_message = "This transaction is in another transfer. Take that one apart first."

@@ -196,10 +196,10 @@ def _found_pair(row: tuple[Any, ...], own: int) -> FoundPair:
     return FoundPair(*row[:own], *sides)
 
 
-async def record_pairs(session: WriteSession, kind: str, pairs: Rows) -> list[Joined]:
-    """Store pairs as they are by now, but those that were decided already. `pairs`: the columns of _PAIRS; `reasons` a list.
+async def record_pairs(session: WriteSession, kind: str, pairs: Rows, *, by_user: bool = False) -> list[Joined]:
+    """Store pairs as they are by now; those that were decided already only by their owner's word. Answers those that are stored.
 
-    Answers those that are stored.
+    pairs: `reasons` is a list of words.
     """
     given, reviews = given_rows(_PAIRS), transaction_reviews
     decided_at = case((given.c.state == literal(SUGGESTED), None), else_=func.now())
@@ -210,18 +210,11 @@ async def record_pairs(session: WriteSession, kind: str, pairs: Rows) -> list[Jo
     row = upsert(reviews).from_select(names, select(*chosen))
     changed = {name: row.excluded[name] for name in ("state", "decided_by", "decided_at", "score", "reasons")}
     key = ["user_id", "kind", "transaction_id", "other_id"]
-    stored = row.on_conflict_do_update(index_elements=key, set_=changed, where=reviews.c.state == literal(SUGGESTED))
+    open_ = None if by_user else reviews.c.state == literal(SUGGESTED)
+    stored = row.on_conflict_do_update(index_elements=key, set_=changed, where=open_)
     statement = stored.returning(*(reviews.c[name] for name in Joined._fields))
     arrays = as_arrays([{**each, "reasons": ",".join(each["reasons"])} for each in pairs], _PAIRS)
     return [Joined(*found) for found in await session.run(statement, **arrays)]
-
-
-async def decide_pair(session: WriteSession, review_id: UUID, state: str) -> None:
-    """The user has said what a pair is, whatever was said of it before."""
-    reviews = transaction_reviews
-    target = and_(owned(reviews), reviews.c.id == bindparam("at_id", type_=Uuid))
-    decided = {"state": bindparam("new_state", type_=String), "decided_by": literal("user"), "decided_at": func.now()}
-    await session.run(update(reviews).where(target).values(decided), at_id=review_id, new_state=state)
 
 
 async def drop_pairs(session: WriteSession, review_ids: Collection[UUID]) -> None:

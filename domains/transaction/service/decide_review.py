@@ -14,6 +14,7 @@ from db.transaction.queries.reviews import Review
 from domains.transaction.errors import ReviewDecided, ReviewNotFound
 from domains.transaction.service.apply_batch import record_change
 from domains.transaction.service.decide_posting import decide_posting, decide_removal
+from domains.transaction.service.pair_transactions import decide_duplicate, decide_transfer
 
 SUGGESTED, APPLIED, REJECTED = "suggested", "applied", "rejected"
 
@@ -28,7 +29,12 @@ class Handler(Protocol):
 
 
 #: By kind: what deciding does.
-HANDLERS: Final[dict[str, Handler]] = {"posting": decide_posting, "removal": decide_removal}
+HANDLERS: Final[dict[str, Handler]] = {
+    "posting": decide_posting,
+    "removal": decide_removal,
+    "transfer": decide_transfer,
+    "duplicate": decide_duplicate,
+}
 #: Kinds that may be decided again, the other way: also what was decided without asking.
 REVERSIBLE: Final = {"transfer", "duplicate"}
 

@@ -4,17 +4,17 @@ Run again it changes nothing, as with transfers. What is a duplicate stays visib
 that it is none, and then it stays so.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 from typing import Final
 from uuid import UUID
 
 from db.engines import WriteSession
 from db.transaction.queries import pairs as queries
-from db.transaction.queries.pairs import APPLIED, DUPLICATE, REJECTED, FoundListed, FoundPair, Side
+from db.transaction.queries.pairs import APPLIED, DUPLICATE, REJECTED, SUGGESTED, FoundListed, FoundPair, Side
 from domains.transaction.matching import words_of
 from domains.transaction.pairing_duplicates import DAYS_APART, Listed, pair_duplicates
-from domains.transaction.service.store_pairs import months_of, store_pairs, windows
+from domains.transaction.service.store_pairs import is_live, months_of, store_pairs, windows
 from domains.transaction.service.touched import Touched
 
 KIND: Final = DUPLICATE
@@ -38,7 +38,8 @@ async def find_duplicates(session: WriteSession, touched: Touched, twins: Mappin
     taken = {(pair.other_id, pair.one.account_id) for pair in known if pair.state == APPLIED and pair.one is not None}
     concerned = {row.id for row in rows if row.day in days} | touched.changed | touched.gone
     found = [pair for pair in pair_duplicates(rows, twins, rejected, taken) if not concerned.isdisjoint(pair[:2])]
-    joined = await store_pairs(session, KIND, found, {row.id: row.day for row in rows}, known, concerned)
+    open_ = [pair for pair in known if not _may_be_still(pair, account_ids)]
+    joined = await store_pairs(session, KIND, found, {row.id: row.day for row in rows}, open_, concerned)
     seen = {row.id: row for row in rows}
     flagged = [seen[pair.transaction_id] for pair in joined]
     if joined:
@@ -76,6 +77,13 @@ def _holds(pair: FoundPair) -> bool:
         return False
     is_same = (one.amount, one.currency, one.direction) == (other.amount, other.currency, other.direction)
     return pair.decided_by == "user" or (is_same and abs((one.transaction_date - other.transaction_date).days) <= DAYS_APART)
+
+
+def _may_be_still(pair: FoundPair, account_ids: Collection[UUID]) -> bool:
+    """Whether a suggestion is about accounts that nobody spoke of this time: it stays, as long as it is possible."""
+    one, other = pair.one, pair.other
+    is_elsewhere = one is not None and other is not None and not {one.account_id, other.account_id} <= {*account_ids}
+    return pair.state == SUGGESTED and is_elsewhere and _holds(pair) and is_live(one) and is_live(other)
 
 
 def _listed(found: FoundListed) -> Listed:
