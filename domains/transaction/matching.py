@@ -153,17 +153,22 @@ class _Matching:
                 self._claim(one, was)
 
     def _keep_names(self) -> None:
-        """A name stands for what it stood for, unless it is on quite another movement now, which is at hand under another name.
+        """A name stands for what it stood for, unless it is on quite another movement now, and this or the old one goes on elsewhere.
 
         Banks that number the movements of a day number them anew when one comes in between: nobody's notes go to another purchase for it.
         """
         movable = [one for one in self._open() if one.own is not None and self._is_another(one, self._stored[one.own])]
         moving = {one.own for one in movable}
         at_hand = {(was.day, was.likeness) for was in self._free() if was.is_gone or was.id in moving}
-        renamed = {one.place for one in movable if (one.day, one.likeness) in at_hand}
+        wanted = {(one.day, one.likeness) for one in (*movable, *(one for one in self._open() if one.own is None))} if movable else set()
+        renamed = {one.place for one in movable if (one.day, one.likeness) in at_hand or self._place_of(one.own) in wanted}
         for one in self._open():
             if one.own is not None and one.place not in renamed and one.own not in self._claimed:
                 self._claim(one, self._stored[one.own])
+
+    def _place_of(self, which: UUID | None) -> tuple[date, bytes] | None:
+        was = None if which is None else self._stored.get(which)
+        return None if was is None else (was.day, was.likeness)
 
     def _is_another(self, one: Offered, was: Stored) -> bool:
         return one.amount != was.amount and not are_comparable(one.words, was.words)

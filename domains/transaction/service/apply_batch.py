@@ -127,6 +127,7 @@ class _Work:
         self._merchants = merchants
         self._today = today
         self._closed: set[date] = set()
+        self._years: set[int] = set()
         self.applied = Applied()
         self.touched = Touched()
 
@@ -170,13 +171,18 @@ class _Work:
         self.applied.unchanged += len(given) - len(rows)
         if not rows:
             return rows
-        await batches.ensure_partitions(self._session, sorted({row["transaction_date"].year for row in rows.values()}))
+        await self._ensure_partitions(rows.values())
         await batches.add_transactions(self._session, list(rows.values()))
         self.applied.added += len(rows)
         for row in rows.values():
             self.applied.months.add(month_of(row["transaction_date"]))
             self.touched.note_added(row["id"], row["account_id"], row["transaction_date"])
         return rows
+
+    async def _ensure_partitions(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        missing = {row["transaction_date"].year for row in rows} - self._years
+        await batches.ensure_partitions(self._session, sorted(missing))
+        self._years |= missing
 
     async def _change(self, changes: Sequence[Change]) -> None:
         """Write what the bank says now. What has another name by now keeps the old one as an alias."""
@@ -189,7 +195,7 @@ class _Work:
             for each in made
         ]
         if moved := [row for row in rows if row["old_date"] != row["transaction_date"]]:
-            await batches.ensure_partitions(self._session, sorted({row["transaction_date"].year for row in moved}))
+            await self._ensure_partitions(moved)
             await batches.move_transactions(self._session, moved)
             await reconciling.move_names(self._session, [Place(row["id"], row["transaction_date"]) for row in moved])
         if renamed := [row for row, each in zip(rows, made, strict=True) if each.is_renamed]:
