@@ -4,7 +4,6 @@ against them.
 They are not part of the repository. FLORIN_TEST_SPECS names their folder, or it lies beside the repository; tests of them skip without.
 """
 
-import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -18,8 +17,10 @@ from openapi_schema_validator import OAS30Validator, oas30_format_checker
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT4
 
+from tests.servers.suite import CHOICE
+
 BESIDE = Path(__file__).resolve().parents[2] / "shared" / "specs"
-FOLDER = Path(os.environ.get("FLORIN_TEST_SPECS") or BESIDE)
+FOLDER = Path(CHOICE.specs or BESIDE)
 _BASE = "urn:described"
 _HEAD_CHARS = 4_000
 _DEPTH_AT_MOST = 12

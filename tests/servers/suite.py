@@ -55,7 +55,7 @@ TIMESCALEDB = {
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What the environment asks for."""
+    """What the environment asks for. specs: the folder of descriptions that tests/specs.py reads; it is about no server."""
 
     postgres: str | None
     dsn: str | None
@@ -63,10 +63,12 @@ class Choice:
     split: bool
     pooler: bool
     redis: str | None
+    specs: str | None
 
     @classmethod
     def take(cls) -> "Choice":
-        given = {name: os.environ.pop(f"FLORIN_TEST_{name}", "") for name in ("POSTGRES", "DSN", "TIMESCALEDB", "SPLIT", "POOLER", "REDIS")}
+        names = ("POSTGRES", "DSN", "TIMESCALEDB", "SPLIT", "POOLER", "REDIS", "SPECS")
+        given = {name: os.environ.pop(f"FLORIN_TEST_{name}", "") for name in names}
         unknown = [name for name in os.environ if name.startswith("FLORIN_TEST_")]
         if unknown:
             raise pytest.UsageError(f"no choice of servers: {', '.join(unknown)}")
@@ -77,11 +79,13 @@ class Choice:
         timescaledb, split, pooler = (given[name] == "1" for name in ("TIMESCALEDB", "SPLIT", "POOLER"))
         if given["REDIS"]:
             _prefer_redis(given["REDIS"])
-        return cls(given["POSTGRES"] or None, given["DSN"] or None, timescaledb, split, pooler, given["REDIS"] or None)
+        return cls(
+            given["POSTGRES"] or None, given["DSN"] or None, timescaledb, split, pooler, given["REDIS"] or None, given["SPECS"] or None
+        )
 
     def variables(self) -> dict[str, str]:
         """What was taken, for a process that takes it in turn."""
-        asked = {"POSTGRES": self.postgres, "DSN": self.dsn, "REDIS": self.redis}
+        asked = {"POSTGRES": self.postgres, "DSN": self.dsn, "REDIS": self.redis, "SPECS": self.specs}
         asked |= {"TIMESCALEDB": "1" * self.timescaledb, "SPLIT": "1" * self.split, "POOLER": "1" * self.pooler}
         return {f"FLORIN_TEST_{name}": value for name, value in asked.items() if value}
 
