@@ -1,6 +1,7 @@
 """Plaid's API over one simulated customer, with its dialogue, its sandbox and its webhooks."""
 
 import json
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -32,6 +33,7 @@ _REPAIR_LASTS: Final = timedelta(minutes=30)
 _PUBLIC_LASTS: Final = timedelta(minutes=30)
 _HOOK_TIMEOUT_S: Final = 10.0
 _ROWS_AT_MOST: Final = 500
+_REMEMBERED: Final = 10_000
 
 Answered = Mapping[str, Any]
 Handler = Callable[[dict[str, Any], Request], Awaitable[Answered]]
@@ -59,7 +61,7 @@ class PlaidSimulator:
 
     Each link is an item of its own over the one customer; the first has the bank's own ids. Hooks for tests: `sign_in`, `revoke`,
     `expire_login`, `repair`, `not_ready`, `forget_cursors`, `fire_webhook`, `rotate_key`; faults of pages through `faults`.
-    page_size: how many rows a page has at most, whatever is asked for. requests: path and body of all that was asked, secrets included.
+    page_size: how many rows a page has at most, whatever is asked for. requests: path and body of the last 10,000, secrets included.
     """
 
     def __init__(
@@ -82,7 +84,7 @@ class PlaidSimulator:
         self.signer = Signer(self.clock.now())
         self.items: list[Item] = []
         self._not_ready, self._initial = 0, 0
-        self.requests: list[tuple[str, dict[str, Any]]] = []
+        self.requests: deque[tuple[str, dict[str, Any]]] = deque(maxlen=_REMEMBERED)
         self._sessions: dict[str, _Session] = {}
         self._public: dict[str, tuple[Item, datetime]] = {}
         self._endpoints = self._all_endpoints()
