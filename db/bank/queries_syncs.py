@@ -55,6 +55,8 @@ STAGE_FAILED = "failed"
 SORTS: dict[str, tuple[tuple[str, ...], bool]] = {"newest": (("started_at", "id"), True), "oldest": (("started_at", "id"), False)}
 _KINDS: dict[str, Any] = {"started_at": INSTANT, "id": Uuid}
 LARGEST_INTEGER = 2**31 - 1
+#: Of fetches since a cursor was stored.
+UNFINISHED_AT_MOST = 100
 
 # Reads for clients
 
@@ -187,6 +189,18 @@ async def end_fetch(session: WriteSession, job_id: UUID, values: dict[str, Any],
     changed = going_on.values(**values, **_ended(), version=rows.c.version + 1).returning(rows.c.version)
     version: int | None = (await session.run(changed, of_job=job_id, at=at)).scalar_one_or_none()
     return version
+
+
+async def list_unfinished_fetches(session: WriteSession, connection_id: UUID) -> list[UUID]:
+    """Jobs of the connection's fetches since the last one whose cursor was stored, the latest first; the one that goes on is among them."""
+    rows, before = sync_history.c, sync_history.alias("before")
+    mine = and_(owned(sync_history), rows.connection_id == bindparam("of_connection"), rows.job_id.is_not(None))
+    of_it = and_(owned(before), before.c.connection_id == bindparam("of_connection"))
+    stored_at = select(func.max(before.c.started_at)).where(of_it, before.c.status.in_((SUCCESS, PARTIAL))).scalar_subquery()
+    since = or_(stored_at.is_(None), rows.started_at > stored_at)
+    unfinished = select(rows.job_id).where(mine, since, rows.status.not_in((SUCCESS, PARTIAL)))
+    latest = unfinished.order_by(rows.started_at.desc(), rows.id.desc()).limit(UNFINISHED_AT_MOST)
+    return list((await session.run(latest, of_connection=connection_id)).scalars())
 
 
 async def find_fetch(session: WriteSession, job_id: UUID) -> tuple[UUID, str] | None:

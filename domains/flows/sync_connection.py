@@ -7,9 +7,10 @@
     refold     budget: figures follow
     finish     bank: cursor, balances, the end of the line, the job done
 
-The ledger commits before the cursor. Killed after any step, the job fetches again from the old cursor and applies what is there by then:
-what was applied before changes nothing, and is counted once. The fence holds what earlier runs came to, and refuses a run that was held up
-while a later one applied: what it has fetched is old.
+The ledger commits before the cursor of the connection, and keeps its own with the fence. Killed after any step, the job fetches again from
+where the ledger is, also when it is another job by then: a bank that is asked from an older cursor says nothing of what came and went
+since, and what came would stay. The fence holds what earlier runs came to, so that all is counted once, and refuses a run that was held
+up while a later one applied: what it has fetched is old.
 """
 
 import asyncio
@@ -17,7 +18,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from db import jobs
@@ -47,7 +48,9 @@ DORMANT_AFTER: Final = timedelta(days=30)
 DORMANT_EVERY: Final = timedelta(days=1)
 #: How often whoever watches is told of pages.
 TOLD_EVERY_S: Final = 0.25
+#: What the fence holds beside counts: which run has applied, and up to where.
 RUN: Final = "run"
+CURSOR: Final = "cursor"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,8 @@ async def run_sync(services: Services, job: Job, connection_id: UUID, sync_type:
         if connection is None:
             await job.finish(session)
             return
+        unfinished = await syncs.list_unfinished_fetches(session, connection_id)
+    connection = await _where_the_ledger_is(run, connection, unfinished)
     try:
         fetched = await _fetch(run, connection)
         accounts, twins = await _place(run, connection, fetched)
@@ -107,8 +112,9 @@ async def request_due(services: Services) -> int:
 async def close_abandoned(services: Services, job: Job, sync_job_id: UUID) -> None:
     """The job `bank.close_sync`: end the line of a fetch that no job will end. Errors: LeaseLost."""
     every = await _period(services, job.viewer)
+    outcome = await _outcome(services, job.viewer, sync_job_id)
     async with services.db.write("bank", job.viewer) as session:
-        await service.close_sync(session, sync_job_id, services.clock.now(), every)
+        await service.close_sync(session, sync_job_id, services.clock.now(), every, outcome)
         await job.finish(session)
 
 
@@ -119,6 +125,18 @@ async def _period(services: Services, viewer: Viewer) -> timedelta:
         seen_at = await read.value(users.last_seen_at())
     is_dormant = seen_at is not None and services.clock.now() - seen_at > DORMANT_AFTER
     return max(every, DORMANT_EVERY) if is_dormant else every
+
+
+async def _where_the_ledger_is(run: _Run, connection: StoredConnection, unfinished: Sequence[UUID]) -> StoredConnection:
+    """With the cursor that the ledger has got to, where a run was killed between the ledger's commit and the connection's."""
+    if list(unfinished) == [run.job.id] and run.job.run == 1:
+        return connection
+    async with run.services.db.write("transaction", run.viewer) as session:
+        for job_id in unfinished:
+            outcome = await jobs.find_outcome(session, job_id)
+            if outcome is not None and CURSOR in outcome:
+                return connection._replace(sync_cursor=outcome[CURSOR])
+    return connection
 
 
 async def _fetch(run: _Run, connection: StoredConnection) -> Fetched:
@@ -198,15 +216,15 @@ async def _apply(
     merchants = await known_merchants(services, viewer, accounts)
     _, today = await owners_today(services, viewer)
     async with services.db.write("transaction", viewer) as session:
-        before: Mapping[str, int] = {}
+        before: Mapping[str, Any] = {}
         if await jobs.applied(session, job.id):
             await batches.lock_user(session)  # whoever applies for this job at this moment comes first
             before = await jobs.find_outcome(session, job.id) or {}
         if before.get(RUN, 0) > job.run:
             raise LeaseLost(f"{job.id}: a later run has applied what it fetched")
-        applied = await apply_batch(session, _batches(fetched, accounts), merchants, today)
+        applied = await apply_batch(session, _batches(fetched, accounts), merchants, today, twins=twins)
         outcome = {name: count + before.get(name, 0) for name, count in applied.as_outcome().items()}
-        await jobs.record_outcome(session, job.id, {**outcome, RUN: job.run})
+        await jobs.record_outcome(session, job.id, {**outcome, RUN: job.run, CURSOR: fetched.cursor})
     return outcome, applied.refold
 
 
@@ -235,15 +253,23 @@ def _counted(outcome: Mapping[str, int]) -> dict[str, int]:
 
 
 async def _fail(run: _Run, failure: service.Failure) -> None:
+    outcome = service.NOTHING if run.job.run == 1 else await _outcome(run.services, run.viewer, run.job.id)
     async with run.services.db.write("bank", run.viewer) as session:
         at = run.services.clock.now()
-        await service.fail_sync(session, run.connection_id, run.job.id, failure, at, run.every)
+        await service.fail_sync(session, run.connection_id, run.job.id, failure, at, run.every, outcome)
         await run.job.finish(session)
 
 
+async def _outcome(services: Services, viewer: Viewer, job_id: UUID) -> Mapping[str, int]:
+    """What the job's runs have come to in the ledger, whatever became of them afterwards."""
+    async with services.db.write("transaction", viewer) as session:
+        return await jobs.find_outcome(session, job_id) or service.NOTHING
+
+
 async def _end_as_removed(run: _Run) -> None:
+    outcome = await _outcome(run.services, run.viewer, run.job.id)
     async with run.services.db.write("bank", run.viewer) as session:
-        await service.end_as_removed(session, run.connection_id, run.job.id, {}, run.services.clock.now())
+        await service.end_as_removed(session, run.connection_id, run.job.id, outcome, run.services.clock.now())
         await run.job.finish(session)
 
 

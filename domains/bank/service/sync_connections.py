@@ -6,7 +6,7 @@ stages      how far it is, for whoever watches
 finish      cursor, balances and the end of the line, in one transaction with the end of the job; or fail
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -43,6 +43,8 @@ ENDED_MESSAGE: Final = "The connection was removed meanwhile."
 NOT_READY: Final = "HISTORY_NOT_READY"
 NOT_READY_MESSAGE: Final = "The bank still gathers the history. The rest follows."
 #: When somebody is told that a consent ends.
+#: The outcome of what has taken nothing in.
+NOTHING: Final[Mapping[str, int]] = {}
 CONSENT_WARNED: Final = timedelta(days=7)
 
 
@@ -142,7 +144,7 @@ async def finish_sync(
     job_id: UUID,
     fetched: Fetched,
     accounts: Sequence[PlacedAccount],
-    outcome: dict[str, int],
+    outcome: Mapping[str, int],
     at: datetime,
 ) -> None:
     """All is in: cursor, balances, consent, and the end of the line.
@@ -161,14 +163,22 @@ async def finish_sync(
     await _end(session, connection_id, job_id, ended | _counts(outcome), at)
 
 
-async def fail_sync(session: WriteSession, connection_id: UUID, job_id: UUID, failure: Failure, at: datetime, every: timedelta) -> None:
-    """Nothing was fetched: the line says why, and the connection when it is tried again.
+async def fail_sync(
+    session: WriteSession,
+    connection_id: UUID,
+    job_id: UUID,
+    failure: Failure,
+    at: datetime,
+    every: timedelta,
+    outcome: Mapping[str, int] = NOTHING,
+) -> None:
+    """Nothing was fetched: the line says why, and the connection when it is tried again. `outcome`: what earlier runs had taken in.
 
     Effects: once it counts as broken, or its owner has to do something, one notice is queued.
     """
     connection = await connections.find_connection(session, connection_id, lock=True)
     if connection is None or connection.status == connections.DISCONNECTED:
-        await end_as_removed(session, connection_id, job_id, {}, at)
+        await end_as_removed(session, connection_id, job_id, outcome, at)
         return
     failures = connection.sync_failures + 1
     status = _status_after(connection.status, failures, failure)
@@ -186,7 +196,8 @@ async def fail_sync(session: WriteSession, connection_id: UUID, job_id: UUID, fa
     if status not in (connection.status, connections.ACTIVE):
         await request_notice(session, connection_id, NEEDS_LOGIN if failure.needs_login else BROKEN)
     why = {"error_code": failure.code, "error_message": failure.message}
-    await _end(session, connection_id, job_id, {"status": queries_syncs.SYNC_FAILED, "stage": queries_syncs.STAGE_FAILED, **why}, at)
+    values = {"status": queries_syncs.SYNC_FAILED, "stage": queries_syncs.STAGE_FAILED, **why, **_counts(outcome)}
+    await _end(session, connection_id, job_id, values, at)
 
 
 async def require_login(session: WriteSession, connection_id: UUID, detail: str, message: str) -> bool:
@@ -203,7 +214,7 @@ async def require_login(session: WriteSession, connection_id: UUID, detail: str,
     return True
 
 
-async def end_as_removed(session: WriteSession, connection_id: UUID, job_id: UUID, outcome: dict[str, int], at: datetime) -> None:
+async def end_as_removed(session: WriteSession, connection_id: UUID, job_id: UUID, outcome: Mapping[str, int], at: datetime) -> None:
     """The end of the line of a fetch whose connection was removed while it went on. `outcome`: what had been taken in by then."""
     why = {"error_code": ENDED, "error_message": ENDED_MESSAGE}
     values = {"status": queries_syncs.SYNC_FAILED, "stage": queries_syncs.STAGE_FAILED, **why, **_counts(outcome)}
@@ -233,12 +244,12 @@ async def request_closing_of_syncs(session: SystemSession) -> int:
     return len(abandoned)
 
 
-async def close_sync(session: WriteSession, job_id: UUID, at: datetime, every: timedelta) -> bool:
-    """End the line of a job that is dead; False when it had ended, or its job lives."""
+async def close_sync(session: WriteSession, job_id: UUID, at: datetime, every: timedelta, outcome: Mapping[str, int] = NOTHING) -> bool:
+    """End the line of a job that is dead; False when it had ended, or its job lives. `outcome`: what its runs had taken in."""
     found = await queries_syncs.find_fetch(session, job_id)
     if found is None or found[1] != queries_syncs.STARTED or await queries_syncs.has_live_job(session, job_id):
         return False
-    await fail_sync(session, found[0], job_id, Failure(GIVEN_UP, GIVEN_UP_MESSAGE), at, every)
+    await fail_sync(session, found[0], job_id, Failure(GIVEN_UP, GIVEN_UP_MESSAGE), at, every, outcome)
     return True
 
 
@@ -273,7 +284,7 @@ def _works(connection: StoredConnection, fetched: Fetched, at: datetime) -> dict
     return values
 
 
-def _counts(outcome: dict[str, int]) -> dict[str, int]:
+def _counts(outcome: Mapping[str, int]) -> dict[str, int]:
     return {f"transactions_{name}": outcome[name] for name in ("added", "updated", "removed") if name in outcome}
 
 
