@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
@@ -31,7 +31,6 @@ from domains.bank.providers.protocol import (
     StatementAccount,
     StatementTransaction,
 )
-from domains.core.clock import SystemClock
 from domains.flows.link_bank import Answer, NewLink, complete_link, create_link
 from domains.flows.services import Services
 from workers.runner import JobRunner
@@ -89,6 +88,7 @@ class ToldBank:
     institution_id: str = "ins_1"
     tells_state: bool = False
     consent_expires_at: Any = None
+    link_expires_at: datetime = datetime(2100, 1, 1, tzinfo=UTC)
     fetched: list[str | None] = field(default_factory=list)
     reached: list[Reached] = field(default_factory=list)
     revoked: list[Reached] = field(default_factory=list)
@@ -104,7 +104,7 @@ class ToldBank:
         self.requests.append(request)
         self.linked += 1
         secret = {"verifier": f"verifier-{self.linked}"} | ({"state": f"state-{self.linked}"} if self.tells_state else {})
-        return LinkStart(expires_at=SystemClock().now() + timedelta(minutes=30), token=f"link-{self.linked}", secret=secret)
+        return LinkStart(expires_at=self.link_expires_at, token=f"link-{self.linked}", secret=secret)
 
     async def complete_link(self, answer: LinkAnswer) -> Linked:
         if self.refuses is not None:
