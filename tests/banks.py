@@ -36,7 +36,7 @@ from domains.flows.services import Services
 from workers.runner import JobRunner
 from workers.task import load_tasks
 
-TODAY = date(2026, 11, 20)
+TODAY = datetime.now(UTC).date()
 #: What every link of a `ToldBank` is completed with.
 TOKEN = "public-token"
 

@@ -10,6 +10,8 @@ from db import jobs
 from db.engines import WriteSession
 from db.transaction.queries import batches, forgetting, reconciling
 from domains.transaction.service.apply_batch import month_of, record_change
+from domains.transaction.service.find_duplicates import find_duplicates
+from domains.transaction.service.find_transfers import find_transfers
 from domains.transaction.service.touched import Touched
 
 #: Rows of one transaction of the database.
@@ -43,12 +45,14 @@ async def forget_some(session: WriteSession, account_ids: Sequence[UUID], *, at_
 
 
 async def _unpair(session: WriteSession, gone: Sequence[forgetting.Place]) -> set[date]:
-    """What stood in a pair with these counts again; answers all months that this and their going has touched."""
+    """What stood in a pair with these stands alone again; answers all months that this and their going has touched."""
+    if not gone:
+        return set()
     touched = Touched()
     for each in gone:
         touched.note_gone(each.id, each.account_id, each.transaction_date)
-    if not gone:
-        return set()
     months = {month_of(each.transaction_date) for each in gone}
-    await forgetting.drop_reviews(session, sorted(touched.gone))
+    months |= await find_duplicates(session, touched, {})
+    months |= await find_transfers(session, touched)
+    await forgetting.drop_reviews(session, sorted({each.id for each in gone}))
     return months
