@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import itertools
 import json
 import secrets
 from collections.abc import Mapping
@@ -91,6 +90,7 @@ class Authority:
     ) -> None:
         self.client_id, self._client_secret, self._client_key = client_id, client_secret, client_key
         self._clock, self._token_lasts_s, self._rotates = clock, token_lasts_s, rotates
+        #: The first first.
         self.consents: dict[str, SimConsent] = {}
         #: Where people may be sent back to; None: anywhere.
         self.redirect_urls: frozenset[str] | None = None
@@ -104,7 +104,6 @@ class Authority:
         self._refresh: dict[str, str] = {}
         self._replaced: dict[str, str] = {}
         self._assertions: set[str] = set()
-        self._numbers = itertools.count(1)
 
     # What a test does
 
@@ -119,9 +118,8 @@ class Authority:
 
     def create_consent(self, permissions: list[str], expires_at: datetime | None) -> SimConsent:
         now = self._clock.now()
-        consent = SimConsent(
-            id=f"consent-{next(self._numbers):06}", permissions=permissions, created_at=now, changed_at=now, expires_at=expires_at
-        )
+        consent_id = f"consent-{secrets.token_hex(8)}"
+        consent = SimConsent(id=consent_id, permissions=permissions, created_at=now, changed_at=now, expires_at=expires_at)
         self.consents[consent.id] = consent
         return consent
 

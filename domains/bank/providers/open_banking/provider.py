@@ -23,8 +23,8 @@ _BAD_CODE: Final = frozenset({"INVALID_GRANT", "ACCESS_DENIED"})
 
 
 class OpenBankingProvider:
-    """A connection is a customer's consent at one of the banks of `config`. `Linked.item_id` is its first consent's id, also after a
-    repair, which is a new consent: the old one is ended once a fetch with the new one has worked.
+    """A connection is a customer's consent at one of the banks of `config`. `Linked.item_id` names the bank and the first consent, also
+    after a repair, which is a new consent: the old one is ended once a fetch with the new one has worked.
 
     wires: by the ids of the banks (`open_wires`). Errors: as LinkedProvider says.
     """
@@ -81,7 +81,7 @@ class OpenBankingProvider:
         former = [each for each in _consents(answer.reached) if each != consent.id]
         access = Access(consent_id=consent.id, token=token, refresh_token=refresh_token, expires_at=expires_at, former=former)
         return Linked(
-            item_id=consent.id if answer.reached is None else answer.reached.item_id,
+            item_id=f"{bank.config.id}:{consent.id}" if answer.reached is None else answer.reached.item_id,
             credentials=access.credentials(),
             institution_id=bank.config.id,
             institution_name=bank.config.name,
@@ -106,7 +106,7 @@ class OpenBankingProvider:
     async def revoke(self, reached: Reached) -> None:
         """End the consent, and those before it that are still in force."""
         bank = self._reached(reached)
-        for consent_id in _consents(reached) or (reached.item_id,):
+        for consent_id in _consents(reached) or (reached.item_id.partition(":")[2],):
             await bank.end_consent(consent_id)
 
     def _bank(self, bank_id: str | None) -> Bank:

@@ -30,13 +30,14 @@ def query_of(url: str | None) -> dict[str, str]:
 async def test_a_person_is_sent_to_the_bank_and_comes_back_with_a_connection() -> None:
     async with world() as here:
         start = await here.begin()
-        waiting = {each.id: each.status for each in here.simulator.authority.consents.values()}
+        waiting = here.statuses
 
         linked = await here.provider.complete_link(answered(start, came_back(here.simulator.agree(start.url or ""))))
 
     query = query_of(start.url)
-    assert waiting == {"consent-000001": "AWAU"}
-    assert json.loads(query.pop("claims"))["id_token"] == {"openbanking_intent_id": {"value": "consent-000001", "essential": True}}
+    assert waiting == ["AWAU"]
+    assert here.statuses == ["AUTH"]
+    assert json.loads(query.pop("claims"))["id_token"] == {"openbanking_intent_id": {"value": here.consent_ids[0], "essential": True}}
     assert len(query.pop("code_challenge")) == 43
     assert query == {
         "response_type": "code",
@@ -49,7 +50,7 @@ async def test_a_person_is_sent_to_the_bank_and_comes_back_with_a_connection() -
     }
     assert start.token is None
     assert start.expires_at - NOW == timedelta(minutes=30)
-    assert linked.item_id == "consent-000001"
+    assert linked.item_id == f"simulated-bank:{here.consent_ids[0]}"
     assert linked.institution_id == "simulated-bank"
     assert linked.institution_name == "Simulated Bank"
     assert linked.institution_logo_url == "https://simulated.example/logo.png"
@@ -120,7 +121,7 @@ async def test_the_answer_may_come_in_the_query_or_in_the_fragment(response_type
         linked = await here.provider.complete_link(answered(start, came_back(back)))
 
     assert ("#" in back) == (response_type != "code")
-    assert linked.item_id == "consent-000001"
+    assert linked.item_id == f"simulated-bank:{here.consent_ids[0]}"
 
 
 async def test_the_banks_page_is_used_with_a_browser() -> None:
@@ -141,7 +142,7 @@ async def test_the_banks_page_is_used_with_a_browser() -> None:
     assert again.status_code == 400
     assert astray.status_code == 400
     assert "<script>" not in astray.text
-    assert linked.item_id == "consent-000001"
+    assert linked.item_id == f"simulated-bank:{here.consent_ids[0]}"
 
 
 async def test_who_refuses_at_the_bank_is_not_linked() -> None:
@@ -193,7 +194,7 @@ async def test_a_code_is_good_once() -> None:
         with pytest.raises(LinkRefused) as refused:
             await here.provider.complete_link(answer)
 
-    assert linked.item_id == "consent-000001"
+    assert linked.item_id == f"simulated-bank:{here.consent_ids[0]}"
     assert refused.value.detail == "INVALID_GRANT"
     assert here.simulator.authority.given["authorization_code"] == 1
 
@@ -295,23 +296,22 @@ async def test_a_repair_keeps_the_old_consent_until_the_new_one_has_worked() -> 
         first = await here.reach()
         fetched, reached = await here.settle(first)
         repaired = reached_by(await here.link(reached), cursor=reached.cursor)
-        before = here.status_of("consent-000001"), here.status_of("consent-000002")
+        before = here.statuses
         here.faults.plan("server_error")
         with pytest.raises(ProviderUnavailable):
             await here.fetch(repaired)
-        failed = here.status_of("consent-000001")
+        failed = here.statuses
 
         again = await here.fetch(repaired)
 
-    assert repaired.item_id == first.item_id == "consent-000001"
-    assert before == ("AUTH", "AUTH")
-    assert failed == "AUTH"
-    assert (here.status_of("consent-000001"), here.status_of("consent-000002")) == ("CANC", "AUTH")
+    assert repaired.item_id == first.item_id
+    assert before == failed == ["AUTH", "AUTH"]
+    assert here.statuses == ["CANC", "AUTH"]
     assert [each.provider_account_id for each in again.statement.accounts] == [
         each.provider_account_id for each in fetched.statement.accounts
     ]
     kept = Access.read(here.told.credentials[-1])
-    assert (kept.consent_id, tuple(kept.former)) == ("consent-000002", ())
+    assert (kept.consent_id, tuple(kept.former)) == (here.consent_ids[1], ())
 
 
 async def test_an_old_consent_that_cannot_be_ended_is_ended_after_a_later_fetch() -> None:
@@ -322,12 +322,12 @@ async def test_an_old_consent_that_cannot_be_ended_is_ended_after_a_later_fetch(
 
         first, reached = await here.settle(repaired)
         here.simulator.tamper = None
-        kept = here.status_of("consent-000001")
+        kept = here.statuses[0]
         await here.fetch(reached)
 
     assert len(first.statement.accounts) == 3
     assert kept == "AUTH"
-    assert here.status_of("consent-000001") == "CANC"
+    assert here.statuses[0] == "CANC"
 
 
 async def test_a_connection_is_ended_at_the_bank_with_all_its_consents_and_once_more_is_no_error() -> None:
@@ -339,7 +339,7 @@ async def test_a_connection_is_ended_at_the_bank_with_all_its_consents_and_once_
 
         with pytest.raises(ReauthenticationRequired):
             await here.fetch(repaired)
-    assert {each.status for each in here.simulator.authority.consents.values()} == {"CANC"}
+    assert here.statuses == ["CANC", "CANC"]
 
 
 async def test_a_consent_that_the_bank_has_forgotten_has_ended() -> None:
@@ -358,7 +358,7 @@ async def test_credentials_that_cannot_be_read_end_what_is_known() -> None:
 
         await here.provider.revoke(replace(reached, credentials=replace(reached.credentials, access_token="not ours")))
 
-    assert here.status_of("consent-000001") == "CANC"
+    assert here.statuses[0] == "CANC"
 
 
 async def test_a_client_secret_that_the_bank_does_not_know_is_the_operators_to_mend() -> None:

@@ -93,8 +93,15 @@ class World:
         """What the bank has, by the ends of the accounts' numbers."""
         return {account.mask: sorted(map(truth, self.bank.ledger(account.id)), key=repr) for account in self.bank.accounts.values()}
 
-    def status_of(self, consent_id: str) -> str:
-        return self.simulator.authority.consents[consent_id].status
+    @property
+    def consent_ids(self) -> list[str]:
+        """The first first."""
+        return list(self.simulator.authority.consents)
+
+    @property
+    def statuses(self) -> list[str]:
+        """Of all consents, in the order in which they were made."""
+        return [each.status for each in self.simulator.authority.consents.values()]
 
 
 @asynccontextmanager
