@@ -37,6 +37,8 @@ class AuditAction(enum.Enum):
         Action.BANK_ACCESS_NOT_REVOKED.value, "A bank could not be told so; the last copy of its tokens is gone."
     )
     TRANSACTION_UPDATED = choice(Action.TRANSACTION_UPDATED.value, "A transaction was given another category, notes or tags.")
+    TRANSFER_PAIRED = choice(Action.TRANSFER_PAIRED.value, "Two transactions were said to be one transfer.")
+    DUPLICATE_MARKED = choice(Action.DUPLICATE_MARKED.value, "A transaction was said to be a duplicate.")
     BUDGET_CREATED = choice(Action.BUDGET_CREATED.value, "A budget was made.")
     BUDGET_UPDATED = choice(Action.BUDGET_UPDATED.value, "A budget was changed.")
     BUDGET_DELETED = choice(Action.BUDGET_DELETED.value, "A budget was deleted.")

@@ -116,6 +116,18 @@ class TransactionFilter:
     is_recurring: bool | None = _optional("Only those of a recurring pattern, or only others.")
 
 
+@strawberry.input(description="Which two transactions are one transfer.")
+class TransactionPairTransferInput:
+    debit_id: strawberry.ID = strawberry.field(description="What left one account.")
+    credit_id: strawberry.ID = strawberry.field(description="What arrived on another; its amount may differ, as by a fee.")
+
+
+@strawberry.input(description="Which transaction stands for another one that is there already.")
+class TransactionMarkDuplicateInput:
+    id: strawberry.ID = strawberry.field(description="The one that is too many.")
+    of_id: strawberry.ID = strawberry.field(description="The one that stays.")
+
+
 @strawberry.input(description="What to change of a transaction. What is left out stays as it is.")
 class TransactionUpdateInput:
     id: strawberry.ID = strawberry.field(description="The transaction.")

@@ -6,7 +6,7 @@ from typing import Any
 from db.connection import Row
 from db.read import Read
 from db.transaction.queries import categories as tree
-from db.transaction.queries import reads, series
+from db.transaction.queries import pairs, reads, series
 from resolvers.loaders import Columns, Page, loader
 from resolvers.transaction.inputs import (
     MonthlySummarySort,
@@ -64,6 +64,12 @@ async def location_by_transaction(read: Read, ids: Sequence[str], columns: Colum
 async def payment_by_transaction(read: Read, ids: Sequence[str], columns: Columns) -> Sequence[Row]:
     """How each was paid; nothing for one of which nobody says."""
     return await read.rows(reads.payments_by_transaction(columns), keys=ids)
+
+
+@loader("transaction.transfer_by_transaction")
+async def transfer_by_transaction(read: Read, ids: Sequence[str], columns: Columns) -> Sequence[Row]:
+    """The transfer that each is one end of; nothing for one that is in none."""
+    return await read.rows(pairs.transfers_by_transaction(columns), keys=ids)
 
 
 @loader("transaction.category_by_id")

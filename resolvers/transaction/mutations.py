@@ -7,6 +7,7 @@ import strawberry
 from domains.core.changes import UNSET
 from domains.core.idempotency import check_idempotency_key
 from domains.flows import change_categories as categories
+from domains.flows import pair_transactions
 from domains.flows import update_transaction as flow
 from domains.transaction import errors
 from domains.transaction.service.update_transaction import UpdateTransaction
@@ -15,6 +16,8 @@ from resolvers.transaction.inputs import (
     CategoryCreateInput,
     CategoryDeleteInput,
     CategoryUpdateInput,
+    TransactionMarkDuplicateInput,
+    TransactionPairTransferInput,
     TransactionUpdateInput,
     category_key,
     read_change,
@@ -31,6 +34,22 @@ class TransactionUpdatePayload(Payload):
 
     transaction_id: Hidden[UUID | None] = None
     transaction = link("Transaction", key="transaction_id", description="The transaction; null when nothing was changed for an error.")
+
+
+@payload
+class TransactionPairTransferPayload(Payload):
+    """What left the one account, with the transfer that it is in now, or why it is in none."""
+
+    transaction_id: Hidden[UUID | None] = None
+    transaction = link("Transaction", key="transaction_id", description="The debit; null when nothing was changed for an error.")
+
+
+@payload
+class TransactionMarkDuplicatePayload(Payload):
+    """The duplicate, or why it is none."""
+
+    transaction_id: Hidden[UUID | None] = None
+    transaction = link("Transaction", key="transaction_id", description="The duplicate; null when nothing was changed for an error.")
 
 
 @payload
@@ -73,6 +92,28 @@ class TransactionMutations:
         )
         transaction_id = await flow.update_transaction(info.context.services, info.context.required_viewer, command)
         return TransactionUpdatePayload(transaction_id=transaction_id)
+
+    @mutation
+    async def transaction_pair_transfer(self, info: Info, input: Input[TransactionPairTransferInput]) -> TransactionPairTransferPayload:
+        """Say that two transactions are one transfer between your accounts. It stays so while both are there; asking again changes nothing.
+
+        Budgets move before this answers. To take it apart, decide its review.
+        Errors: TransactionNotFound, PairImpossible, TransactionPaired.
+        """
+        debit_id, credit_id = given_id(input.debit_id, "Transaction"), given_id(input.credit_id, "Transaction")
+        await pair_transactions.pair_transfer(info.context.services, info.context.required_viewer, debit_id, credit_id)
+        return TransactionPairTransferPayload(transaction_id=debit_id)
+
+    @mutation
+    async def transaction_mark_duplicate(self, info: Info, input: Input[TransactionMarkDuplicateInput]) -> TransactionMarkDuplicatePayload:
+        """Say that a transaction stands for another one that is there already. It counts in no sum then; it stays visible.
+
+        Budgets move before this answers. A transfer that it was in is taken apart. To take it back, decide its review.
+        Errors: TransactionNotFound, PairImpossible.
+        """
+        transaction_id, of_id = given_id(input.id, "Transaction"), given_id(input.of_id, "Transaction")
+        await pair_transactions.mark_duplicate(info.context.services, info.context.required_viewer, transaction_id, of_id)
+        return TransactionMarkDuplicatePayload(transaction_id=transaction_id)
 
     @mutation
     async def category_create(self, info: Info, input: Input[CategoryCreateInput]) -> CategoryCreatePayload:

@@ -105,6 +105,15 @@ class MonthlySummary:
     updated_at = column(datetime, description="When it was last computed.")
 
 
+@value
+class TransactionTransfer:
+    """A movement between two of your own accounts. Neither of its two transactions counts in budgets and sums; both keep their category."""
+
+    other = link("Transaction", key="other_id", description="The other one of the two.")
+    from_account = link("BankAccount", key="from_account_id", description="The account that it left.")
+    to_account = link("BankAccount", key="to_account_id", description="The account on which it arrived.")
+
+
 @entity(loader="transaction.by_id")
 class Transaction(Node):
     """A movement on an account."""
@@ -122,6 +131,12 @@ class Transaction(Node):
     is_pending = column(bool, description="Whether `status` is PENDING.")
     is_duplicate = column(bool, description="Whether it stands for a movement that is there already. Then no sum counts it.")
     duplicate_of = link("Transaction", key="duplicate_of", description="The movement that it stands for once more, where that is known.")
+    transfer = link(
+        "TransactionTransfer",
+        key="id",
+        loader="transaction.transfer_by_transaction",
+        description="The transfer that it is one end of; null where it is none. What only may be one is in the reviews.",
+    )
     is_recurring = column(bool, description="Whether it is one of a recurring pattern.")
     recurring_pattern = link("RecurringPattern", key="recurring_series_id", description="The pattern it is one of.")
     category = link("Category", key="effective_category", description="What it counts as: yours if you chose one, else the automatic one.")

@@ -170,6 +170,21 @@ def of_a_bank(name: str = "", **said: Any) -> Callable[[Household], Awaitable[di
     return variables
 
 
+async def two_ends(household: Household) -> dict[str, Any]:
+    """What left the account, and what arrived on another."""
+    assert household.client.viewer is not None
+    arrived = moved(MONTH, "12.50", direction="credit", category_detailed=None)
+    await bring(household.client.services, household.client.viewer, account("Savings", [arrived], account_type="savings"))
+    found = (await household.client.data("{ me { transactions { nodes { id direction } } } }"))["me"]["transactions"]["nodes"]
+    credit = next(each["id"] for each in found if each["direction"] == "CREDIT")
+    return {"input": {"debitId": household.transaction, "creditId": credit}}
+
+
+async def two_alike(household: Household) -> dict[str, Any]:
+    found = (await household.client.data("{ me { transactions { nodes { id } } } }"))["me"]["transactions"]["nodes"]
+    return {"input": {"id": found[0]["id"], "ofId": found[1]["id"]}}
+
+
 #: Runs on graphql-core, as it reads no row.
 READS_NO_ROW = {"bank/bank_providers"}
 #: What each operation is run with.
@@ -230,8 +245,10 @@ VARIABLES: dict[str, Callable[[Household], Awaitable[dict[str, Any]]]] = {
     "transaction/categories": nothing,
     "transaction/create_category": given(lambda _: {"idempotencyKey": "k", "displayName": "Sourdough", "parent": gid("Category", FOOD)}),
     "transaction/delete_category": an_own_category,
+    "transaction/mark_duplicate": two_alike,
     "transaction/monthly_summaries": by(first=lambda _: 1, filter=lambda _: {"direction": "DEBIT"}),
     "transaction/my_categories": by(filter=lambda _: {"includeHidden": True}),
+    "transaction/pair_transfer": two_ends,
     "transaction/recurring_patterns": by(filter=lambda _: {"active": True}, sort=lambda _: "NEXT_EXPECTED_DESC"),
     "transaction/transaction": by(id=lambda it: it.transaction),
     "transaction/transactions": by(first=lambda _: 1, sort=lambda _: "AMOUNT_DESC", filter=lambda _: {"text": "shop"}),

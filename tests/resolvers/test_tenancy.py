@@ -97,6 +97,16 @@ def mine(document: str, own: str, **said: str | None) -> Case:
     return ask
 
 
+def beside(document: str, own: str, name: str) -> Case:
+    """A mutation of two transactions: one's own under the first name, and the given id under the other."""
+
+    async def ask(client: Client, given: str) -> Answer:
+        found = (await client.data("{ me { transactions { nodes { id } } } }"))["me"]["transactions"]["nodes"]
+        return await client.ask(DOCUMENTS[document], input={own: found[0]["id"], name: given})
+
+    return ask
+
+
 def change_some(document: str) -> Case:
     """A mutation of several."""
     return lambda client, given: client.ask(DOCUMENTS[document], input={"ids": [given]})
@@ -197,6 +207,10 @@ CASES: dict[str, Case] = {
     "Mutation.categoryDelete(input.moveTo)": own_category("transaction/delete_category", "moveTo"),
     "Mutation.transactionUpdate(input.id)": change("transaction/update_transaction", id=None, notes="Mine"),
     "Mutation.transactionUpdate(input.category)": mine("transaction/update_transaction", "transaction", category=None),
+    "Mutation.transactionPairTransfer(input.debitId)": beside("transaction/pair_transfer", "creditId", "debitId"),
+    "Mutation.transactionPairTransfer(input.creditId)": beside("transaction/pair_transfer", "debitId", "creditId"),
+    "Mutation.transactionMarkDuplicate(input.id)": beside("transaction/mark_duplicate", "ofId", "id"),
+    "Mutation.transactionMarkDuplicate(input.ofId)": beside("transaction/mark_duplicate", "id", "ofId"),
     "Mutation.notificationMarkRead(input.ids)": change_some("notification/mark_notifications_read"),
     "Mutation.notificationMarkUnread(input.ids)": change_some("notification/mark_notifications_unread"),
     "Mutation.notificationRuleCreate(input.conditions.categoryIds)": new_rule("categoryIds"),

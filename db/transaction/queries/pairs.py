@@ -12,6 +12,7 @@ from sqlalchemy import (
     Date,
     FromClause,
     Numeric,
+    Select,
     String,
     Text,
     Uuid,
@@ -27,12 +28,13 @@ from sqlalchemy import (
     or_,
     select,
     tuple_,
+    union_all,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from db.engines import WriteSession
-from db.statements import as_arrays, given_rows, is_one_of, owned
+from db.statements import Columns, as_arrays, compiled, given_rows, is_one_of, leaf, owned
 from db.transaction.models import exchange_rates, own_transactions, transaction_keys, transaction_reviews
 from db.transaction.queries.categories import tree
 from db.transaction.queries.counted import PENDING, POSTED, TRANSFER
@@ -249,3 +251,25 @@ async def find_sides(session: WriteSession, transaction_ids: Collection[UUID]) -
     named = and_(owned(keys), is_one_of(keys.c.transaction_id), ~keys.c.is_alias)
     statement = select(*(rows.c[name] for name in Side._fields)).select_from(keys.join(rows, place)).where(named)
     return [Side(*row) for row in await session.run(statement, keys=list(transaction_ids))]
+
+
+@compiled
+def transfers_by_transaction(columns: Columns) -> Select[Any]:
+    """The transfer that each of these transactions is in, seen from it: beside the review's columns `other_id`, and both accounts."""
+    made = [_transfer_seen_from(one, other, columns) for one, other in (("transaction_id", "other_id"), ("other_id", "transaction_id"))]
+    return select(union_all(*made).subquery("seen"))
+
+
+def _transfer_seen_from(one: str, other: str, columns: Columns) -> Select[Any]:
+    reviews, debit, credit = transaction_reviews, own_transactions.alias("debit"), own_transactions.alias("credit")
+    special: dict[str, ColumnElement[Any]] = {
+        "other_id": reviews.c[other],
+        "from_account_id": debit.c.account_id,
+        "to_account_id": credit.c.account_id,
+    }
+    shown = [leaf(special[name] if name in special else reviews.c[name]).label(name) for name in columns]
+    joined = reviews.join(debit, _is_at(debit, reviews.c.transaction_id, reviews.c.transaction_date)).join(
+        credit, _is_at(credit, reviews.c.other_id, reviews.c.other_date)
+    )
+    wanted = and_(owned(reviews), is_one_of(reviews.c[one]), reviews.c.kind == literal(TRANSFER), reviews.c.state == literal(APPLIED))
+    return select(leaf(reviews.c[one]).label("key"), *shown).select_from(joined).where(wanted)
