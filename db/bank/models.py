@@ -92,6 +92,7 @@ class BankConnection(Base):
     error_code: Mapped[str | None] = mapped_column(String(100))
     error_message: Mapped[str | None] = mapped_column(Text)
     consent_expires_at: Mapped[datetime | None] = instant()
+    linked_at: Mapped[datetime | None] = mapped_column(INSTANT, comment="when it was begun, or begun anew after it had ended")
 
     last_sync_at: Mapped[datetime | None] = instant()
     last_sync_status: Mapped[str | None] = mapped_column(String(50))

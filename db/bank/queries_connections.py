@@ -53,6 +53,7 @@ class StoredConnection(NamedTuple):
     sync_cursor: str | None
     sync_failures: int
     sync_requested_at: datetime | None
+    linked_at: datetime | None
     created_at: datetime
 
 

@@ -191,13 +191,18 @@ async def end_fetch(session: WriteSession, job_id: UUID, values: dict[str, Any],
     return version
 
 
-async def list_unfinished_fetches(session: WriteSession, connection_id: UUID) -> list[UUID]:
-    """Jobs of the connection's fetches since the last one whose cursor was stored, the latest first; the one that goes on is among them."""
+async def list_unfinished_fetches(session: WriteSession, connection_id: UUID, linked_at: datetime | None) -> list[UUID]:
+    """Jobs of the connection's fetches since the last one whose cursor was stored, the latest first; the one that goes on is among them.
+
+    linked_at: what was fetched before the connection was begun anew does not count.
+    """
     rows, before = sync_history.c, sync_history.alias("before")
     mine = and_(owned(sync_history), rows.connection_id == bindparam("of_connection"), rows.job_id.is_not(None))
     of_it = and_(owned(before), before.c.connection_id == bindparam("of_connection"))
     stored_at = select(func.max(before.c.started_at)).where(of_it, before.c.status.in_((SUCCESS, PARTIAL))).scalar_subquery()
     since = or_(stored_at.is_(None), rows.started_at > stored_at)
+    if linked_at is not None:
+        since = and_(since, rows.started_at >= linked_at)
     unfinished = select(rows.job_id).where(mine, since, rows.status.not_in((SUCCESS, PARTIAL)))
     latest = unfinished.order_by(rows.started_at.desc(), rows.id.desc()).limit(UNFINISHED_AT_MOST)
     return list((await session.run(latest, of_connection=connection_id)).scalars())

@@ -76,7 +76,7 @@ async def run_sync(services: Services, job: Job, connection_id: UUID, sync_type:
         if connection is None:
             await job.finish(session)
             return
-        unfinished = await syncs.list_unfinished_fetches(session, connection_id)
+        unfinished = await syncs.list_unfinished_fetches(session, connection_id, connection.linked_at)
     connection = await _where_the_ledger_is(run, connection, unfinished)
     try:
         fetched = await _fetch(run, connection)

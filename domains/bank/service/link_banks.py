@@ -132,14 +132,14 @@ async def store_connection(
     }
     identity = {"id": connection_id, "provider": provider, "provider_item_id": linked.item_id}
     first_tick = rules.next_tick(at, every, connection_id)
-    found = await connections.add_connection(session, {**identity, **values, "next_sync_at": first_tick})
+    found = await connections.add_connection(session, {**identity, **values, "next_sync_at": first_tick, "linked_at": at})
     if found is None:
         raise BankLinkRefused
     if found.id == connection_id:
         return None, connection_id
     values["next_sync_at"] = rules.next_tick(at, every, found.id)
     if found.status == connections.DISCONNECTED:
-        values["sync_cursor"] = None
+        values |= {"sync_cursor": None, "linked_at": at}
     await connections.change_connection(session, found.id, values)
     return found, found.id
 

@@ -42,9 +42,9 @@ ENDED: Final = "BANK_CONNECTION_ENDED"
 ENDED_MESSAGE: Final = "The connection was removed meanwhile."
 NOT_READY: Final = "HISTORY_NOT_READY"
 NOT_READY_MESSAGE: Final = "The bank still gathers the history. The rest follows."
-#: When somebody is told that a consent ends.
 #: The outcome of what has taken nothing in.
 NOTHING: Final[Mapping[str, int]] = {}
+#: When somebody is told that a consent ends.
 CONSENT_WARNED: Final = timedelta(days=7)
 
 

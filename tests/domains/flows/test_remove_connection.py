@@ -17,7 +17,9 @@ from domains.bank.errors import BankConnectionNotFound
 from domains.bank.providers.errors import ProviderUnavailable
 from domains.budget.service.change_budgets import CreateBudget
 from domains.core.clock import FixedClock
+from domains.core.errors import TryAgain
 from domains.flows import remove_connection as flow
+from domains.flows import sync_connection as syncing
 from domains.flows.change_budgets import create_budget
 from domains.flows.remove_connection import remove_connection
 from domains.flows.services import Services
@@ -211,3 +213,30 @@ async def test_a_bank_that_is_linked_again_before_its_transactions_go_keeps_them
     await sync(banked, robin)
     assert bank.fetched == [None, None]
     assert [each["status"] for each in await accounts_of(banked, robin)] == ["active"]
+
+
+async def test_a_bank_that_is_linked_anew_tells_all_again_whatever_was_killed_before_it_was_removed(
+    services: Services, make_user: MakeUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    robin, bank = await make_user(), ToldBank(item_id=str(uuid4()), accounts=[account(transactions=[movement(1)])])
+    banked = with_banks(services, bank)
+    connection_id = await link(banked, robin)
+    with monkeypatch.context() as patch:
+        patch.setattr(syncing, "refold_held", dies)
+        await sync(banked, robin, at_most=1)
+    bank.failure = ProviderUnavailable()
+    await hurry(banked, robin, "bank.sync")
+    await sync(banked, robin)
+    bank.failure = None
+
+    await remove_connection(banked, robin, connection_id, forgets=True)
+    await run_jobs(banked, robin, FORGET)
+    assert await link(banked, robin) == connection_id
+    await sync(banked, robin)
+
+    assert bank.fetched == [None, "1", None]
+    assert set(await ids_of(banked, robin)) == {"t-1"}
+
+
+async def dies(*_: Any) -> None:
+    raise TryAgain("NOT_NOW", "Budgets cannot be computed at the moment.")
