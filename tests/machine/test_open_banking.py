@@ -1,4 +1,4 @@
-"""UK Open Banking: random lives of a connection, at a bank that gives transactions ids and at one that does not."""
+"""Open Banking: random lives of a connection, at banks that give transactions ids and at banks that do not."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -33,8 +33,8 @@ async def open_bank(seed: int, today: date, clock: FixedClock, *, has_ids: bool)
         return Answer(code=query["code"][0], state=query["state"][0])
 
     async with serve(simulator.app) as url:
-        config = OpenBankingConfig(banks=[configured(url)], secret=b"names accounts")
-        wires = open_wires(config, NoCircuits(), timeout=QUICK, retries=1, sleep=at_once)
+        config = OpenBankingConfig(banks=[configured(url, simulator.base_path)], secret=b"names accounts")
+        wires = open_wires(config, NoCircuits(), retries=1, sleep=at_once, timeout=QUICK)
         try:
             yield Bank(OpenBankingProvider(wires, config, clock), bank, faults, answer, simulator.expire_login)
         finally:
