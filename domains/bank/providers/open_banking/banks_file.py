@@ -21,7 +21,7 @@ from domains.core import currencies
 _ID: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _TEXT_CHARS: Final = 2_000
 _FILE_BYTES: Final = 1024 * 1024
-_BANKS: Final = 500
+_BANKS: Final = 100
 #: FAPI 1.0 Advanced, section 5.2.2.5: RSA keys have at least 2048 bits, elliptic curve keys at least 160.
 _RSA_BITS: Final = 2048
 _NO_KEY: Final = "it is not an unencrypted RSA or P-256 key in PEM"

@@ -189,6 +189,17 @@ def ledgers_of(fetched: Fetched) -> dict[str | None, list[tuple[object, ...]]]:
     return {each.mask: sorted(map(facts, each.transactions), key=repr) for each in fetched.statement.accounts}
 
 
+def rewriting(values: Mapping[str, Any]) -> Any:
+    """The first row of each account is another one."""
+
+    def tamper(path: str, body: Any) -> Any:
+        if path.endswith("/transactions") and body["Data"]["Transaction"]:
+            body["Data"]["Transaction"][0].update(values)
+        return body
+
+    return tamper
+
+
 def write_pem(path: Path, key: RSAKey | ECKey, *, private: bool = True) -> Path:
     path.write_bytes(key.as_pem(private=private))
     return path
