@@ -159,15 +159,17 @@ class StoredAccount(Protocol):
 def find_again(given: Sequence[Account], stored: Sequence[StoredAccount]) -> dict[str, UUID]:
     """Which of the accounts that a bank lists are stored ones, that another connection to it reached: provider's id -> our id.
 
-    By what names an account for good, else by mask, kind, name and currency together; only where it is exactly one of each. Who calls
-    this gives what may be found: accounts at the same bank, through the same provider, that nothing reaches any more.
+    By what names an account for good, else by mask, kind, name and currency together, unless lasting names tell them apart; only where it
+    is exactly one of each. Who calls this gives what may be found: accounts at the same bank, through the same provider, that nothing
+    reaches any more.
     """
     found = _pairs(given, lambda each: each.persistent_id, stored, lambda each: each.persistent_id)
     taken = {each.id for _, each in found}
     named = {account.provider_account_id for account, _ in found}
     rest = [each for each in given if each.provider_account_id not in named]
     left = [each for each in stored if each.id not in taken]
-    found += _pairs(rest, _features, left, _stored_features)
+    alike = _pairs(rest, _features, left, _stored_features)
+    found += [(account, each) for account, each in alike if not _are_apart(account.persistent_id, each.persistent_id)]
     return {account.provider_account_id: each.id for account, each in found}
 
 
@@ -175,7 +177,7 @@ def twins(accounts: Sequence[StoredAccount]) -> dict[UUID, frozenset[UUID]]:
     """For each account those that are the same account, reached by another connection: with one lasting name, or of one mask, kind and
     currency at one bank. One without such is not there."""
     groups: defaultdict[Hashable, set[UUID]] = defaultdict(set)
-    connections = {each.id: each.connection_id for each in accounts}
+    by_id = {each.id: each for each in accounts}
     for each in accounts:
         if each.persistent_id is not None:
             groups["persistent", each.provider, each.persistent_id].add(each.id)
@@ -185,8 +187,19 @@ def twins(accounts: Sequence[StoredAccount]) -> dict[UUID, frozenset[UUID]]:
     found: defaultdict[UUID, set[UUID]] = defaultdict(set)
     for group in groups.values():
         for account_id in group:
-            found[account_id] |= {other for other in group if connections[other] != connections[account_id]}
+            found[account_id] |= {other for other in group if _may_be_one(by_id[account_id], by_id[other])}
     return {account_id: frozenset(others) for account_id, others in found.items() if others}
+
+
+def _may_be_one(one: StoredAccount, other: StoredAccount) -> bool:
+    """Two of one connection are two; and a provider that has lasting names knows what it says."""
+    if one.connection_id == other.connection_id:
+        return False
+    return one.provider != other.provider or not _are_apart(one.persistent_id, other.persistent_id)
+
+
+def _are_apart(one: str | None, other: str | None) -> bool:
+    return one is not None and other is not None and one != other
 
 
 def is_same_bank(one: tuple[str | None, str | None], other: tuple[str | None, str | None]) -> bool:
