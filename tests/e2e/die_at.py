@@ -24,16 +24,26 @@ STEPS: Mapping[str, tuple[str, ...]] = {
     "request_import": ("domains.bank.service.import_statements.request_import",),
     "begin_import": ("domains.bank.service.import_statements.begin_import",),
     "place_accounts": ("domains.flows.import_statement.place_accounts",),
-    "apply_batch": ("domains.flows.import_statement.apply_batch",),
+    "begin_sync": ("domains.bank.service.sync_connections.begin_sync",),
+    "fetch": ("domains.flows.sync_connection._fetch",),
+    "page_fetched": ("domains.flows.sync_connection._Listener.page_fetched",),
+    "place_linked_accounts": ("domains.flows.sync_connection.place_linked_accounts",),
+    "apply_batch": ("domains.flows.import_statement.apply_batch", "domains.flows.sync_connection.apply_batch"),
     "record_outcome": ("db.jobs.record_outcome",),
-    "refold_held": ("domains.flows.import_statement.refold_held", "domains.flows.change_budgets.refold_held"),
+    "refold_held": (
+        "domains.flows.import_statement.refold_held",
+        "domains.flows.sync_connection.refold_held",
+        "domains.flows.change_budgets.refold_held",
+    ),
+    "finish_sync": ("domains.bank.service.sync_connections.finish_sync",),
+    "run_sync": ("domains.flows.sync_connection.run_sync",),
     "complete_import": ("domains.bank.service.import_statements.complete_import",),
     "finish": ("db.jobs.finish",),
     "run_import": ("domains.flows.import_statement.run_import", "workers.bank.run_import"),
     "create_budget": ("domains.budget.service.change_budgets.create_budget",),
 }
-#: `finish` ends every kind of job: the one that is meant.
-IMPORT = "bank.import"
+#: `finish` ends every kind of job: those that are meant.
+MEANT = ("bank.import", "bank.sync")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +90,7 @@ def _wrap(path: str, fault: Fault, is_meant: Callable[..., bool]) -> None:
 
 def _is_meant(*args: Any) -> bool:
     """Whether this call is the step: every one is, but a job's end is that of any job."""
-    return all(getattr(argument, "topic", IMPORT) == IMPORT for argument in args[1:2])
+    return all(getattr(argument, "topic", MEANT[0]) in MEANT for argument in args[1:2])
 
 
 def _nth(number: int) -> Callable[..., bool]:

@@ -16,6 +16,7 @@ from tests.e2e.processes import ENDED_WITHIN_S, Ended
 
 #: What the server loads, and pytest with it: the start-up of a child asks for its parent's main module.
 LOADED = ["pytest", "app.cli", "app.console", "app.place", "app.operator", "app.worker", "app.asgi", "app.supervisor", "app.serving"]
+LOADED += ["domains.bank.providers.plaid.provider"]
 LOADED += ["uvicorn", "uvloop", "workers.bank", "workers.budget", "workers.transaction", "workers.upkeep", "tests.e2e.die_at"]
 
 

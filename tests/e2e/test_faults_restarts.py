@@ -49,6 +49,7 @@ class OwnPostgres:
         self._process: subprocess.Popen[bytes] | None = None
         was = str(made._running.sockets)
         self.dsns = Dsns(**{role: getattr(made.dsns, role).replace(was, str(self._sockets)) for role in ("app", "system", "owner")})
+        self.superuser_dsn = made.superuser_dsn.replace(was, str(self._sockets))
         self.start()
 
     def start(self) -> None:
