@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -28,7 +29,8 @@ from db.engines import Db, Dsns, Viewer
 from db.notification.queries import notices, rules
 from db.read import Read
 from db.statements import Statement
-from db.transaction.queries import closing
+from db.transaction.queries import closing, pairs
+from db.transaction.queries.rates import list_rates
 from domains.analytics.service.embeddings import as_text
 from domains.flows.services import Services
 from migrations.run import upgrade_async
@@ -282,6 +284,8 @@ def tidying(domain: str, what: Callable[[Any], Awaitable[Any]]) -> Doing:
 
 ANSWER = [{"id": uuid4(), "type": "insight", "channel": "in_app", "message": "80 %", "correlation_id": uuid4(), "data": {}}]
 
+SOME_IDS = [uuid4() for _ in range(20)]
+
 DONE: dict[str, Doing] = {
     "ix_transaction_embeddings_l2_supercat_256": asking(
         "analytics", embeddings.nearest(MODEL, by_index=True), vector=as_text([0.5] * 256), size=10
@@ -290,6 +294,8 @@ DONE: dict[str, Doing] = {
     "uq_llm_query_cache_key": writing("analytics", lambda session: answers.find_answer(session, "0" * 64)),
     "ix_monthly_category_summary_frozen": writing("transaction", lambda session: closing.closed_among(session, {date(2015, 1, 1)})),
     "ix_uploads_user_id_created_at": writing("bank", bank.count_uploads),
+    "ix_transaction_reviews_transaction_id": writing("transaction", lambda session: pairs.find_pairs(session, "transfer", SOME_IDS)),
+    "ix_transaction_reviews_other_id": writing("transaction", lambda session: pairs.find_pairs(session, "duplicate", SOME_IDS, "applied")),
     "ix_notifications_retry": writing("notification", lambda session: notices.retry_due(session, datetime.now(UTC), limit=10)),
 }
 BY_THE_SYSTEM: dict[str, Doing] = {
@@ -400,6 +406,32 @@ def test_every_index_of_the_document_is_served_or_corrected() -> None:
 async def test_what_a_use_case_does_for_somebody_finds_its_index(crowd: Crowd, index: str) -> None:
     with caught() as sent:
         await DONE[index](crowd)
+
+    assert index in await indexes_used(crowd, sent)
+
+
+#: What pairs transactions: the days around a change, by these indexes.
+AROUND = [(datetime.now(UTC).date() - timedelta(days=108 + far), datetime.now(UTC).date() - timedelta(days=91 + far)) for far in (0, 400)]
+PAIRING: dict[str, Doing] = {
+    "ix_transactions_user_date": writing("transaction", lambda session: pairs.find_movers(session, AROUND, Decimal("0.70"))),
+    "ix_transactions_account": writing("transaction", lambda session: pairs.find_listed(session, SOME_IDS[:2], AROUND)),
+    "ix_transaction_keys_transaction_id": writing("transaction", lambda session: pairs.find_sides(session, SOME_IDS[:2])),
+    "pk_exchange_rates": writing("transaction", lambda session: list_rates(session, {"USD", "GBP"}, *AROUND[0])),
+}
+
+
+@pytest.mark.parametrize("index", PAIRING)
+async def test_what_pairs_transactions_looks_at_the_days_around_and_not_at_the_ledger(crowd: Crowd, index: str) -> None:
+    async with crowd.fresh.connect("superuser") as superuser:
+        await superuser.execute(
+            """insert into transaction_schema.exchange_rates
+              select currency, date '2000-01-01' + day, 1.25 from generate_series(0, 9000) day, unnest(array['USD', 'GBP', 'JPY']) currency
+              on conflict do nothing"""
+        )
+        await superuser.execute("analyze transaction_schema.exchange_rates")
+
+    with caught() as sent:
+        await PAIRING[index](crowd)
 
     assert index in await indexes_used(crowd, sent)
 
