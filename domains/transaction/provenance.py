@@ -5,6 +5,7 @@ What is not in it is as a rule: the bank set what a bank says, categorisation se
     {"by": "user", "at": "2026-03-10T09:00:00Z", "was": "SQ *BLUE BOTTLE"}      the user set it; the bank would say `was` by now
     {"by": "user", "at": ..., "was": ..., "locked": true}                       the bank set it, and the user keeps it so
     {"by": "model"}                                                             of a category: what is known of the merchant set it
+    {"by": "user", ..., "locked": true, "set_by": "model"}                      the same, kept by the user
 
 `user_category`, `notes` and `tags` are the user's alone: their entries say when. `row` says that the whole row is the user's: the bank
 has taken it back, and they keep it.
@@ -44,14 +45,18 @@ def lock(provenance: Provenance, field: str, present: str | None, at: datetime) 
     if is_users(provenance, field):
         return dict(provenance)
     entry = {"by": "user", "at": _instant(at), "locked": True}
-    return {**provenance, field: entry | ({"was": present} if field in TEXTS else {})}
+    before = provenance.get(field)
+    return {**provenance, field: entry | ({"was": present} if field in TEXTS else {"set_by": before["by"]} if before else {})}
 
 
 def give_back(provenance: Provenance, field: str) -> tuple[dict[str, Any], dict[str, str | None]]:
     """The bank says the field again: what is left, and what the bank says by now, by column, where the user had another word."""
     if not is_users(provenance, field):
         return dict(provenance), {}
-    left = {name: entry for name, entry in provenance.items() if name != field}
+    entry = provenance[field]
+    left = {name: each for name, each in provenance.items() if name != field}
+    if "set_by" in entry:
+        left[field] = {"by": entry["set_by"]}
     return left, {field: provenance[field]["was"]} if field in TEXTS else {}
 
 

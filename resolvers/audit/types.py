@@ -36,7 +36,12 @@ class AuditAction(enum.Enum):
     BANK_ACCESS_NOT_REVOKED = choice(
         Action.BANK_ACCESS_NOT_REVOKED.value, "A bank could not be told so; the last copy of its tokens is gone."
     )
-    TRANSACTION_UPDATED = choice(Action.TRANSACTION_UPDATED.value, "A transaction was given another category, notes or tags.")
+    TRANSACTION_UPDATED = choice(
+        Action.TRANSACTION_UPDATED.value, "A transaction was given another category, name, notes or tags, or was locked."
+    )
+    TRANSACTION_DELETED = choice(Action.TRANSACTION_DELETED.value, "A transaction was deleted.")
+    TRANSACTION_RESTORED = choice(Action.TRANSACTION_RESTORED.value, "A deleted transaction came back.")
+    TRANSACTION_REVIEW_DECIDED = choice(Action.TRANSACTION_REVIEW_DECIDED.value, "Something in doubt of a transaction was decided.")
     TRANSFER_PAIRED = choice(Action.TRANSFER_PAIRED.value, "Two transactions were said to be one transfer.")
     DUPLICATE_MARKED = choice(Action.DUPLICATE_MARKED.value, "A transaction was said to be a duplicate.")
     BUDGET_CREATED = choice(Action.BUDGET_CREATED.value, "A budget was made.")

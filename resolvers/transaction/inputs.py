@@ -8,10 +8,11 @@ from typing import Any
 
 import strawberry
 
-from db.transaction.queries import categories, reads, series
+from db.transaction.queries import categories, deleted, reads, reviews, series
 from domains.transaction.service.change_categories import CreateCategory, DeleteCategory, UpdateCategory
+from domains.transaction.service.update_transaction import UpdateTransaction
 from resolvers.errors import BadUserInput
-from resolvers.fields import CurrencyCode, Sort, choice, from_global_id, text_from_global_id
+from resolvers.fields import CurrencyCode, Sort, choice, from_global_id, given_id, text_from_global_id
 
 IDS_AT_MOST = 100
 TAGS_AT_MOST = 20
@@ -69,6 +70,64 @@ class RecurringFrequency(enum.Enum):
     YEARLY = choice("yearly", "Every year.")
 
 
+@strawberry.enum(description="A field of a transaction, as `Transaction.fields` tells of it.")
+class TransactionFieldName(enum.Enum):
+    AMOUNT = choice("amount", "`amount` with its `direction`.")
+    TRANSACTION_DATE = choice("transaction_date", "`transactionDate`.")
+    STATUS = choice("status", "`status`.")
+    DESCRIPTION = choice("description", "`description`.")
+    MERCHANT_NAME = choice("merchant_name", "`merchantName`.")
+    CATEGORY = choice("category", "`category`.")
+    NOTES = choice("notes", "`notes`.")
+    TAGS = choice("tags", "`tags`.")
+
+
+@strawberry.enum(description="A field that the bank says and that can be locked against it.")
+class TransactionLockableField(enum.Enum):
+    DESCRIPTION = choice("description", "`description`.")
+    MERCHANT_NAME = choice("merchant_name", "`merchantName`.")
+    CATEGORY = choice("category", "The automatic category.")
+
+
+@strawberry.enum(description="Who set a field.")
+class TransactionFieldSource(enum.Enum):
+    BANK = choice("bank", "The bank said it.")
+    RULE = choice("rule", "A rule.")
+    MODEL = choice("model", "What is known of the merchant in general.")
+    USER = choice("user", "You.")
+
+
+@strawberry.enum(description="What is in doubt.")
+class TransactionReviewKind(enum.Enum):
+    POSTING = choice("posting", "Whether what was booked is what was pending, with another amount.")
+    REMOVAL = choice("removal", "Whether a transaction that you edited and the bank took back may go.")
+    TRANSFER = choice("transfer", "Whether two transactions are one transfer between your accounts.")
+    DUPLICATE = choice("duplicate", "Whether a transaction stands for one that is there already.")
+
+
+@strawberry.enum(description="How far a review is.")
+class TransactionReviewState(enum.Enum):
+    SUGGESTED = choice("suggested", "It waits for you.")
+    APPLIED = choice("applied", "It is so.")
+    REJECTED = choice("rejected", "It is not so, and stays that way.")
+
+
+@strawberry.enum(description="Who decided.")
+class TransactionReviewDecider(enum.Enum):
+    AUTO = choice("auto", "Nothing else could be meant, so nobody was asked.")
+    USER = choice("user", "You.")
+
+
+@strawberry.enum(description="The order of a list of reviews.")
+class TransactionReviewSort(enum.Enum):
+    CREATED_DESC = choice("created_desc", "By `createdAt`, the newest first.")
+
+
+@strawberry.enum(description="The order of a list of deleted transactions.")
+class DeletedTransactionSort(enum.Enum):
+    DELETED_DESC = choice("deleted_desc", "By `deletedAt`, what was deleted last first.")
+
+
 @strawberry.enum(description="The order of a list of recurring patterns.")
 class RecurringPatternSort(enum.Enum):
     NEXT_EXPECTED_ASC = choice("next_expected_asc", "By `nextExpectedDate`, the soonest first.")
@@ -90,6 +149,8 @@ PATTERN_SORTS: dict[enum.Enum, Sort] = {
 SUMMARY_SORTS: dict[enum.Enum, Sort] = {
     MonthlySummarySort(name): Sort(columns, descending) for name, (columns, descending) in series.SUMMARY_SORTS.items()
 }
+REVIEW_SORTS: dict[enum.Enum, Sort] = {TransactionReviewSort.CREATED_DESC: Sort(reviews.SORT, descending=True)}
+DELETED_SORTS: dict[enum.Enum, Sort] = {DeletedTransactionSort.DELETED_DESC: Sort(deleted.SORT, descending=True)}
 
 
 def _optional(description: str) -> Any:
@@ -134,6 +195,34 @@ class TransactionUpdateInput:
     category: strawberry.ID | None = _optional("Its category from now on, whatever the bank says; null gives it back to automatic ones.")
     notes: str | None = _optional("At most 2,000 characters; null or empty for none.")
     tags: list[str] | None = _optional("All its tags, at most 20 of 1 to 50 characters, each once; null or empty for none.")
+    merchant_name: str | None = _optional("Who is at the other end, 1 to 255 characters; null gives it back to the bank.")
+    description: str | None = _optional("What it was, 1 to 500 characters; null gives it back to the bank.")
+    lock: list[TransactionLockableField] | None = _optional("Fields that are to stay what they are, whatever the bank says.")
+    unlock: list[TransactionLockableField] | None = _optional(
+        "Fields that the bank says again; what you set in them is given back, before the rest of this is done."
+    )
+
+
+@strawberry.input(description="Which transaction to delete.")
+class TransactionDeleteInput:
+    id: strawberry.ID = strawberry.field(description="The transaction.")
+
+
+@strawberry.input(description="Which transaction to have back.")
+class TransactionRestoreInput:
+    id: strawberry.ID = strawberry.field(description="The transaction, by the id it had, or what the bin has of it.")
+
+
+@strawberry.input(description="What you say of something in doubt.")
+class TransactionReviewDecideInput:
+    id: strawberry.ID = strawberry.field(description="The review.")
+    accept: bool = strawberry.field(description="Whether it is as it was suggested.")
+
+
+@strawberry.input(description="Narrows a list of reviews. All that is given must hold.")
+class TransactionReviewFilter:
+    kind: TransactionReviewKind | None = _optional("Only of this kind.")
+    state: TransactionReviewState | None = _optional("Only in this state. By default those that wait for you.")
 
 
 @strawberry.input(description="Narrows a list of categories. All that is given must hold.")
@@ -228,6 +317,27 @@ def read_summary_filter(given: MonthlySummaryFilter | None) -> series.SummaryFil
     said["category_ids"] = _keys(said["category_ids"], "Category")
     said["direction"] = said["direction"] and said["direction"].value
     return series.SummaryFilter(**said)
+
+
+def read_review_filter(given: TransactionReviewFilter | None) -> reviews.ReviewFilter:
+    """What the statements take."""
+    if given is None:
+        return reviews.ReviewFilter()
+    said = _said(given)
+    state = said["state"] or TransactionReviewState.SUGGESTED
+    return reviews.ReviewFilter(state.value, said["kind"] and said["kind"].value)
+
+
+def read_update(given: TransactionUpdateInput) -> UpdateTransaction:
+    said: dict[str, Any] = {name: value for name, value in vars(given).items() if value is not strawberry.UNSET and name != "id"}
+    if "category" in said:
+        said["category"] = category_key(said["category"])
+    if "tags" in said:
+        said["tags"] = said["tags"] or ()
+    for name in ("lock", "unlock"):
+        if name in said:
+            said[name] = tuple(dict.fromkeys(each.value for each in said[name] or ()))
+    return UpdateTransaction(transaction_id=given_id(given.id, "Transaction"), **said)
 
 
 def read_creation(given: CategoryCreateInput) -> CreateCategory:

@@ -6,7 +6,7 @@ from typing import Any
 from db.connection import Row
 from db.read import Read
 from db.transaction.queries import categories as tree
-from db.transaction.queries import pairs, reads, series
+from db.transaction.queries import deleted, origins, pairs, reads, reviews, series
 from resolvers.loaders import Columns, Page, loader
 from resolvers.transaction.inputs import (
     MonthlySummarySort,
@@ -15,6 +15,7 @@ from resolvers.transaction.inputs import (
     read_category_filter,
     read_filter,
     read_pattern_filter,
+    read_review_filter,
     read_summary_filter,
 )
 
@@ -70,6 +71,55 @@ async def payment_by_transaction(read: Read, ids: Sequence[str], columns: Column
 async def transfer_by_transaction(read: Read, ids: Sequence[str], columns: Columns) -> Sequence[Row]:
     """The transfer that each is one end of; nothing for one that is in none."""
     return await read.rows(pairs.transfers_by_transaction(columns), keys=ids)
+
+
+@loader("transaction.fields_by_transaction", shape="many")
+async def fields_by_transaction(read: Read, ids: Sequence[str], columns: Columns) -> Sequence[Row]:
+    """Who set which field of each."""
+    return await read.rows(origins.fields_by_transaction(columns), keys=ids)
+
+
+@loader("transaction.reviews_by_transaction", shape="many")
+async def reviews_by_transaction(read: Read, ids: Sequence[str], columns: Columns) -> Sequence[Row]:
+    """What is in doubt of each, or was decided, the newest first."""
+    return await read.rows(reviews.reviews_by_transaction(columns), keys=ids)
+
+
+@loader("transaction.review_by_id")
+async def review_by_id(read: Read, ids: Sequence[str], columns: Columns) -> Sequence[Row]:
+    return await read.rows(reviews.reviews_by_id(columns), keys=ids)
+
+
+@loader("transaction.reviews_by_user", shape="page")
+async def reviews_by_user(read: Read, ids: Sequence[str], columns: Columns, page: Page) -> Sequence[Row]:
+    """Of the viewer: nobody else can be the key."""
+    narrowed = read_review_filter(page.filter)
+    statement = reviews.review_page(columns, narrowed.criteria(), after=page.after is not None)
+    return await read.rows(statement, key=ids[0], size=page.first + 1, **_after(page), **narrowed.values())
+
+
+@loader("transaction.review_count_by_user", shape="count")
+async def review_count_by_user(read: Read, ids: Sequence[str], page: Page) -> Sequence[Row]:
+    narrowed = read_review_filter(page.filter)
+    return await read.rows(reviews.review_count(narrowed.criteria()), keys=ids, **narrowed.values())
+
+
+@loader("transaction.deleted_by_id")
+async def deleted_by_id(read: Read, ids: Sequence[str], columns: Columns) -> Sequence[Row]:
+    """What can be had back."""
+    return await read.rows(deleted.deleted_by_id(columns), keys=ids)
+
+
+@loader("transaction.deleted_by_user", shape="page")
+async def deleted_by_user(read: Read, ids: Sequence[str], columns: Columns, page: Page) -> Sequence[Row]:
+    """Of the viewer: nobody else can be the key."""
+    statement = deleted.deleted_page(columns, after=page.after is not None)
+    return await read.rows(statement, key=ids[0], size=page.first + 1, **_after(page))
+
+
+@loader("transaction.deleted_count_by_user", shape="count")
+async def deleted_count_by_user(read: Read, ids: Sequence[str], page: Page) -> Sequence[Row]:  # noqa: ARG001 - every count has a page
+    return await read.rows(deleted.deleted_count(), keys=ids)
 
 
 @loader("transaction.category_by_id")

@@ -4,25 +4,28 @@ from uuid import UUID
 
 import strawberry
 
-from domains.core.changes import UNSET
 from domains.core.idempotency import check_idempotency_key
 from domains.flows import change_categories as categories
+from domains.flows import decide_review as deciding
+from domains.flows import delete_transaction as deletion
 from domains.flows import pair_transactions
 from domains.flows import update_transaction as flow
 from domains.transaction import errors
-from domains.transaction.service.update_transaction import UpdateTransaction
-from resolvers.fields import Hidden, Info, Input, Payload, expose, extends, given_id, link, mutation, payload, to_global_id
+from resolvers.fields import Hidden, Info, Input, Payload, expose, extends, from_global_id, given_id, link, mutation, payload, to_global_id
 from resolvers.transaction.inputs import (
     CategoryCreateInput,
     CategoryDeleteInput,
     CategoryUpdateInput,
+    TransactionDeleteInput,
     TransactionMarkDuplicateInput,
     TransactionPairTransferInput,
+    TransactionRestoreInput,
+    TransactionReviewDecideInput,
     TransactionUpdateInput,
-    category_key,
     read_change,
     read_creation,
     read_deletion,
+    read_update,
 )
 
 expose(errors)
@@ -53,6 +56,30 @@ class TransactionMarkDuplicatePayload(Payload):
 
 
 @payload
+class TransactionDeletePayload(Payload):
+    """What the bin has of it, or why it is there still."""
+
+    deleted_id: Hidden[UUID | None] = None
+    deleted_transaction = link("DeletedTransaction", key="deleted_id", description="What can be had back; null when nothing was deleted.")
+
+
+@payload
+class TransactionRestorePayload(Payload):
+    """The transaction as it is now, or why it stays deleted."""
+
+    transaction_id: Hidden[UUID | None] = None
+    transaction = link("Transaction", key="transaction_id", description="The transaction; null when it was not restored for an error.")
+
+
+@payload
+class TransactionReviewDecidePayload(Payload):
+    """The review as it is now, or why nothing was decided."""
+
+    review_id: Hidden[UUID | None] = None
+    transaction_review = link("TransactionReview", key="review_id", description="The review; null when nothing was decided for an error.")
+
+
+@payload
 class CategoryCreatePayload(Payload):
     """The new category, or why there is none."""
 
@@ -79,17 +106,12 @@ class CategoryDeletePayload(Payload):
 class TransactionMutations:
     @mutation
     async def transaction_update(self, info: Info, input: Input[TransactionUpdateInput]) -> TransactionUpdatePayload:
-        """Give a transaction another category, notes or tags. No import takes them back.
+        """Give a transaction another category, name, description, notes or tags. No import and no sync takes them back.
 
         A new category moves the budgets before this answers; `budgetUpdated` tells of each.
-        Errors: TransactionNotFound, CategoryNotFound, NotesTooLong, TagInvalid.
+        Errors: TransactionNotFound, CategoryNotFound, MerchantNameInvalid, DescriptionInvalid, NotesTooLong, TagInvalid.
         """
-        command = UpdateTransaction(
-            transaction_id=given_id(input.id, "Transaction"),
-            category=UNSET if input.category is strawberry.UNSET else category_key(input.category),
-            notes=UNSET if input.notes is strawberry.UNSET else input.notes,
-            tags=UNSET if input.tags is strawberry.UNSET else input.tags or (),
-        )
+        command = read_update(input)
         transaction_id = await flow.update_transaction(info.context.services, info.context.required_viewer, command)
         return TransactionUpdatePayload(transaction_id=transaction_id)
 
@@ -114,6 +136,43 @@ class TransactionMutations:
         transaction_id, of_id = given_id(input.id, "Transaction"), given_id(input.of_id, "Transaction")
         await pair_transactions.mark_duplicate(info.context.services, info.context.required_viewer, transaction_id, of_id)
         return TransactionMarkDuplicatePayload(transaction_id=transaction_id)
+
+    @mutation
+    async def transaction_delete(self, info: Info, input: Input[TransactionDeleteInput]) -> TransactionDeletePayload:
+        """Delete a transaction. Whatever its bank says, it does not return; for thirty days you can have it back. Asking again is no error.
+
+        Budgets move before this answers.
+        Errors: TransactionNotFound.
+        """
+        transaction_id = given_id(input.id, "Transaction")
+        await deletion.delete_transaction(info.context.services, info.context.required_viewer, transaction_id)
+        return TransactionDeletePayload(deleted_id=transaction_id)
+
+    @mutation
+    async def transaction_restore(self, info: Info, input: Input[TransactionRestoreInput]) -> TransactionRestorePayload:
+        """Have a deleted transaction back, with its id and all that you said of it, and as the bank says it by now.
+
+        Budgets move before this answers. One that is there already stays as it is.
+        Errors: TransactionNotFound, TransactionMonthClosed.
+        """
+        in_bin = from_global_id(input.id, "DeletedTransaction")
+        transaction_id = given_id(input.id, "Transaction") if in_bin is None else in_bin
+        await deletion.restore_transaction(info.context.services, info.context.required_viewer, transaction_id)
+        return TransactionRestorePayload(transaction_id=transaction_id)
+
+    @mutation
+    async def transaction_review_decide(self, info: Info, input: Input[TransactionReviewDecideInput]) -> TransactionReviewDecidePayload:
+        """Say what is to become of something in doubt. The same answer again is no error.
+
+        POSTING: accepted, what was booked goes on as the pending transaction, with its id and all that you said of either.
+        REMOVAL: accepted, it is deleted and can be had back; rejected, it is yours, and no bank takes it away.
+        TRANSFER, DUPLICATE: so it is, or not; you may change your mind, also of what was decided without asking you.
+        Budgets move before this answers.
+        Errors: ReviewNotFound, ReviewDecided.
+        """
+        review_id = given_id(input.id, "TransactionReview")
+        await deciding.decide_review(info.context.services, info.context.required_viewer, review_id, accept=input.accept)
+        return TransactionReviewDecidePayload(review_id=review_id)
 
     @mutation
     async def category_create(self, info: Info, input: Input[CategoryCreateInput]) -> CategoryCreatePayload:

@@ -3,13 +3,16 @@
 from resolvers.fields import EVERYBODY_KEY, extends, links, page
 from resolvers.transaction.inputs import (
     CATEGORY_SORTS,
+    DELETED_SORTS,
     PATTERN_SORTS,
+    REVIEW_SORTS,
     SORTS,
     SUMMARY_SORTS,
     CategoryFilter,
     MonthlySummaryFilter,
     RecurringPatternFilter,
     TransactionFilter,
+    TransactionReviewFilter,
 )
 
 
@@ -33,6 +36,21 @@ class UserTransactions:
         filter=TransactionFilter,
         sorts=SORTS,
         description="Transactions on all accounts, the newest first unless `sort` says otherwise.",
+    )
+    deleted_transactions = page(
+        "DeletedTransaction",
+        loader="transaction.deleted_by_user",
+        count="transaction.deleted_count_by_user",
+        sorts=DELETED_SORTS,
+        description="Transactions that they deleted and can still have back, what was deleted last first.",
+    )
+    reviews = page(
+        "TransactionReview",
+        loader="transaction.reviews_by_user",
+        count="transaction.review_count_by_user",
+        filter=TransactionReviewFilter,
+        sorts=REVIEW_SORTS,
+        description="What is in doubt and waits for their word, the newest first; with `filter` what was decided.",
     )
     categories = page(
         "Category",

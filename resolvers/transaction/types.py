@@ -7,7 +7,19 @@ from decimal import Decimal
 import strawberry
 
 from resolvers.fields import JSON, CurrencyCode, Node, choice, column, entity, link, links, money, page, value
-from resolvers.transaction.inputs import SORTS, CategoryType, RecurringFrequency, TransactionDirection, TransactionFilter, TransactionStatus
+from resolvers.transaction.inputs import (
+    SORTS,
+    CategoryType,
+    RecurringFrequency,
+    TransactionDirection,
+    TransactionFieldName,
+    TransactionFieldSource,
+    TransactionFilter,
+    TransactionReviewDecider,
+    TransactionReviewKind,
+    TransactionReviewState,
+    TransactionStatus,
+)
 
 
 @strawberry.enum(description="Who chose a transaction's category.")
@@ -114,6 +126,54 @@ class TransactionTransfer:
     to_account = link("BankAccount", key="to_account_id", description="The account on which it arrived.")
 
 
+@value
+class TransactionField:
+    """Who set a field of a transaction, and whether a bank may change it."""
+
+    name = column(TransactionFieldName, description="Which field.")
+    source = column(TransactionFieldSource | None, description="Who set it; null while nobody has.")
+    is_locked = column(bool, description="Whether it stays as it is whatever the bank says.")
+    set_at = column(datetime | None, description="When you set it; null for what you did not set.")
+    confidence = column(Decimal | None, description="How sure an automatic choice is, 0 to 1; null where there is none, or nobody says.")
+
+
+@entity(loader="transaction.review_by_id")
+class TransactionReview(Node):
+    """Something in doubt of one transaction or of two: nothing doubtful is done before you say so. What was decided stays here."""
+
+    kind = column(TransactionReviewKind, description="What is in doubt.")
+    state = column(TransactionReviewState, description="How far it is.")
+    decided_by = column(TransactionReviewDecider | None, description="Who decided; null while nobody has.")
+    transaction = link(
+        "Transaction",
+        key="transaction_id",
+        description="The one that it is about: the pending one, what the bank took back, the debit, or the one that is too many. "
+        "Null when it is there no more.",
+    )
+    other = link(
+        "Transaction",
+        key="other_id",
+        description="The other one: what was booked, the credit, or the original. Null for a removal, or when it is there no more.",
+    )
+    score = column(Decimal | None, description="How likely it is, 0 to 1; null where nobody says.")
+    created_at = column(datetime, description="When it was found.")
+    decided_at = column(datetime | None, description="When it was decided; null while it is not.")
+
+
+@entity(loader="transaction.deleted_by_id")
+class DeletedTransaction(Node):
+    """A transaction that you deleted, for as long as you can have it back."""
+
+    amount = money(description="How much, never negative; `direction` says which way.")
+    direction = column(TransactionDirection, description="Whether it left the account or came in.")
+    merchant_name = column(str | None, description="Who was at the other end, as far as it was known.")
+    description = column(str | None, description="What it was.")
+    transaction_date = column(date, description="The day it counted for.")
+    account = link("BankAccount", key="account_id", description="The account it was on.")
+    deleted_at = column(datetime, description="When you deleted it.")
+    restorable_until = column(datetime, description="Until when you can have it back.")
+
+
 @entity(loader="transaction.by_id")
 class Transaction(Node):
     """A movement on an account."""
@@ -147,6 +207,18 @@ class Transaction(Node):
     automatic_category_detailed = link("Category", key="category_detailed", description="The finer kind of it, where that is known.")
     notes = column(str | None, description="What you wrote to it.")
     tags = column(list[str], description="The tags you gave it, in your order.")
+    fields = links(
+        "TransactionField",
+        loader="transaction.fields_by_transaction",
+        size=8,
+        description="Who set each of its fields, and whether the bank may change it.",
+    )
+    reviews = links(
+        "TransactionReview",
+        loader="transaction.reviews_by_transaction",
+        size=3,
+        description="What is in doubt of it, or was decided, the newest first.",
+    )
     location = link(
         "TransactionLocation",
         key="id",

@@ -26,6 +26,7 @@ from tests.resolvers.notification.notices import notice, tell
 from tests.resolvers.published_costs import cost_of, read
 from tests.resolvers.test_statements import fields_of
 from tests.resolvers.transaction.categories import made
+from tests.resolvers.transaction.doubts import doubted
 from tests.resolvers.user.links import connect
 
 CONTRACT = Path(__file__).parents[2] / "graphql"
@@ -185,6 +186,15 @@ async def two_alike(household: Household) -> dict[str, Any]:
     return {"input": {"id": found[0]["id"], "ofId": found[1]["id"]}}
 
 
+async def a_deleted_one(household: Household) -> dict[str, Any]:
+    await household.client.data(DOCUMENTS["transaction/delete_transaction"], input={"id": household.transaction})
+    return {"input": {"id": household.transaction}}
+
+
+async def a_doubt(household: Household) -> dict[str, Any]:
+    return {"input": {"id": await doubted(household.client, household.transaction), "accept": False}}
+
+
 #: Runs on graphql-core, as it reads no row.
 READS_NO_ROW = {"bank/bank_providers"}
 #: What each operation is run with.
@@ -245,11 +255,16 @@ VARIABLES: dict[str, Callable[[Household], Awaitable[dict[str, Any]]]] = {
     "transaction/categories": nothing,
     "transaction/create_category": given(lambda _: {"idempotencyKey": "k", "displayName": "Sourdough", "parent": gid("Category", FOOD)}),
     "transaction/delete_category": an_own_category,
+    "transaction/decide_review": a_doubt,
+    "transaction/delete_transaction": given(lambda it: {"id": it.transaction}),
+    "transaction/deleted_transactions": nothing,
     "transaction/mark_duplicate": two_alike,
     "transaction/monthly_summaries": by(first=lambda _: 1, filter=lambda _: {"direction": "DEBIT"}),
     "transaction/my_categories": by(filter=lambda _: {"includeHidden": True}),
     "transaction/pair_transfer": two_ends,
     "transaction/recurring_patterns": by(filter=lambda _: {"active": True}, sort=lambda _: "NEXT_EXPECTED_DESC"),
+    "transaction/restore_transaction": a_deleted_one,
+    "transaction/reviews": by(filter=lambda _: {"kind": "REMOVAL"}),
     "transaction/transaction": by(id=lambda it: it.transaction),
     "transaction/transactions": by(first=lambda _: 1, sort=lambda _: "AMOUNT_DESC", filter=lambda _: {"text": "shop"}),
     "transaction/update_category": given(lambda _: {"id": gid("Category", FOOD), "displayName": "Eating"}),

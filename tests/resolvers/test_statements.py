@@ -19,7 +19,8 @@ from db.bank.models import statement_imports
 from db.budget import queries as budgets
 from db.budget.queries_goals import add_contribution
 from db.engines import Viewer
-from db.transaction.models import own_transactions
+from db.transaction.models import deleted_transactions, own_transactions
+from db.transaction.queries import reconciling
 from domains.flows.close_periods import close_periods
 from domains.flows.services import Services
 from domains.notification.rules import Conditions, Hours
@@ -86,6 +87,12 @@ QUERIES: dict[str, tuple[str, int]] = {
           automaticCategoryDetailed { icon } location { city } paymentMeta { type all } } } } }""",
         5,
     ),
+    "fields and reviews of transactions": (
+        "{ me { transactions(first: 30) { nodes { fields { name source } reviews { kind other { description } } } } } }",
+        4,
+    ),
+    "reviews": ("{ me { reviews(first: 100) { nodes { kind transaction { description } other { description } } totalCount } } }", 3),
+    "deleted transactions": ("{ me { deletedTransactions(first: 100) { nodes { description account { name } } totalCount } } }", 3),
     "patterns": (
         "{ me { recurringPatterns(first: 100) { nodes { frequency transactions(first: 2) { nodes { id } totalCount } } } } }",
         3,
@@ -140,7 +147,7 @@ async def furnish(services: Services, viewer: Viewer, many: int) -> None:
         for number in range(many):
             item = {"id": uuid4(), "provider": "file", "provider_item_id": f"bank-{number}"}
             connection_id = await bank.find_or_add_connection(session, item, per_user=True)
-            names = ("account_subtype", "account_official_name", "account_mask")
+            names = ("account_subtype", "account_official_name", "account_mask", "persistent_id")
             row = {"id": uuid4(), "account_type": "checking", "account_name": f"A {number}", "currency": "USD", **dict.fromkeys(names)}
             await bank.find_or_add_accounts(session, connection_id, [{**row, "provider_account_id": "one"}])
             failed = {"status": "failed", "error_code": "STATEMENT_REJECTED", "error_message": "No.", "completed_at": services.clock.now()}
@@ -153,6 +160,7 @@ async def furnish(services: Services, viewer: Viewer, many: int) -> None:
         await add_notifications(session, [notice(str(number)) for number in range(many)])
         for number in range(many):
             await change_rules.create_rule(session, rule(f"Rule {number}"), str(number))
+    await add_doubts(services, viewer)
     await add_patterns(services, viewer)
     await add_analytics(services, viewer, many)
     async with services.db.write("budget", viewer) as session:
@@ -175,6 +183,18 @@ async def furnish(services: Services, viewer: Viewer, many: int) -> None:
             row = {"id": uuid4(), "goal_id": goal_id, "amount": 1, "currency": "USD", "contribution_date": TODAY}
             await add_contribution(session, row)
     await close_periods(services, viewer)
+
+
+async def add_doubts(services: Services, viewer: Viewer) -> None:
+    """For each transaction a doubt about it and another, and one like it in the bin."""
+    async with services.db.write("transaction", viewer) as session:
+        rows = list(await session.run(own_transactions.select()))
+        pairs = [{"transaction_id": row.id, "transaction_date": MONTH, "other_id": uuid4(), "other_date": MONTH} for row in rows]
+        await reconciling.suggest_reviews(session, [{"kind": "posting", "score": None, **pair} for pair in pairs])
+        content = {"amount": 1, "currency": "USD", "direction": "debit", "description": "gone"}
+        of_all = {"user_id": viewer.user_id, "transaction_date": MONTH, "content": content}
+        gone = [{"id": uuid4(), "account_id": row.account_id, **of_all} for row in rows]
+        await session.execute(insert(deleted_transactions), gone)
 
 
 async def add_analytics(services: Services, viewer: Viewer, many: int) -> None:

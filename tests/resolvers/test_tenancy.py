@@ -37,6 +37,7 @@ from tests.resolvers.notification.notices import notice, tell
 from tests.resolvers.notification.test_rules import create as create_rule
 from tests.resolvers.test_operations import DOCUMENTS
 from tests.resolvers.transaction.categories import made
+from tests.resolvers.transaction.doubts import deleted, doubted
 from tests.resolvers.transaction.test_series import SUMMARIES, key_of, pattern, record
 from tests.resolvers.user.links import connect
 from tests.servers.suite import Servers
@@ -161,6 +162,10 @@ def own_category(document: str, name: str) -> Case:
     return ask
 
 
+def decide(client: Client, given: str) -> Awaitable[Answer]:
+    return client.ask(DOCUMENTS["transaction/decide_review"], input={"id": given, "accept": True})
+
+
 #: Every place where a client can put an id.
 CASES: dict[str, Case] = {
     "Mutation.insightMarkViewed(input.id)": change("analytics/mark_insight_viewed", id=None),
@@ -207,6 +212,9 @@ CASES: dict[str, Case] = {
     "Mutation.categoryDelete(input.moveTo)": own_category("transaction/delete_category", "moveTo"),
     "Mutation.transactionUpdate(input.id)": change("transaction/update_transaction", id=None, notes="Mine"),
     "Mutation.transactionUpdate(input.category)": mine("transaction/update_transaction", "transaction", category=None),
+    "Mutation.transactionDelete(input.id)": change("transaction/delete_transaction", id=None),
+    "Mutation.transactionRestore(input.id)": change("transaction/restore_transaction", id=None),
+    "Mutation.transactionReviewDecide(input.id)": decide,
     "Mutation.transactionPairTransfer(input.debitId)": beside("transaction/pair_transfer", "creditId", "debitId"),
     "Mutation.transactionPairTransfer(input.creditId)": beside("transaction/pair_transfer", "debitId", "creditId"),
     "Mutation.transactionMarkDuplicate(input.id)": beside("transaction/mark_duplicate", "ofId", "id"),
@@ -294,6 +302,8 @@ async def two(request: pytest.FixtureRequest, api: Gateway, services: Services, 
         "DeletionRequest": (await requested(a, "deletion"))["id"],
         "Upload": await uploaded(a),
         "BankLink": (await link_begun(a))["id"],
+        "TransactionReview": await doubted(a, me["transactions"]["nodes"][0]["id"]),
+        "DeletedTransaction": await deleted(a, moved(MONTH, "99.00")),
     }
     found = Two(a, b, ids, me["transactions"]["pageInfo"]["endCursor"], key)
     if request.param == "the filter and the database":
