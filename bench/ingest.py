@@ -1,31 +1,40 @@
-"""Rows per second into the ledger, for 50,000 rows of one user who has ten budgets.
+"""Rows per second into the ledger, for 50,000 rows of one user who has ten budgets and two accounts.
 
-new:    rows never seen: recognised as new, cleaned, categorised, stored with all indexes, months summed, budgets folded
+new:    rows never seen: recognised as new, cleaned, categorised, stored with all indexes, transfers paired, months summed, budgets folded
 resync: the same rows again: recognised as unchanged
+sync_:  both through a job that fetches from a linked bank, which hands the rows over at once: tokens opened, history, cursor, balances
 copy:   COPY of the same rows into a bare table: the floor that no import gets under
 """
 
 import random
 import time
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import asyncpg
 import orjson
 import uvloop
+from sqlalchemy import text
 
 from app.settings import Settings
 from app.wiring import open_services
 from bench.servers import bench_servers, bench_user
+from db import jobs
 from db.engines import Viewer
-from domains.bank.providers.protocol import Statement, StatementAccount, StatementTransaction
+from domains.bank.providers.protocol import AccountType, Credentials, Linked, Statement, StatementAccount, StatementTransaction
+from domains.bank.providers.sandbox import SandboxProvider
+from domains.bank.service.link_banks import store_connection
 from domains.budget.service.change_budgets import CreateBudget
+from domains.core.clock import Clock
 from domains.flows.change_budgets import create_budget
+from domains.flows.held import HeldJob
 from domains.flows.import_statement import take_statement
 from domains.flows.services import Services
+from domains.flows.sync_connection import run_sync
 
 ROWS = 50_000
 DAYS = 730
@@ -74,6 +83,57 @@ def statement(rows: int, today: date) -> Statement:
     return Statement(provider="file", institution_id="bench", accounts=[account])
 
 
+def two_accounts(rows: int, today: date) -> Statement:
+    """The same, and every hundredth row is one of a transfer's two, from the one account to the other, a day later."""
+    given = list(statement(rows, today).accounts[0].transactions)
+    of_account: tuple[list[StatementTransaction], list[StatementTransaction]] = ([], [])
+    for n, row in enumerate(given):
+        if n % 200 == 0:
+            there = given[n + 100]
+            amount, on = Decimal(1_000_000 + n) / 100, min(row.transaction_date, today - timedelta(days=1))
+            away = {"amount": amount, "description": f"TRANSFER {n}"}
+            of_account[0].append(replace(row, direction="debit", transaction_date=on, **away))
+            of_account[1].append(replace(there, direction="credit", transaction_date=on + timedelta(days=1), **away))
+        elif n % 100 != 0:
+            of_account[n % 10 == 1].append(row)
+    kinds: tuple[AccountType, AccountType] = ("checking", "savings")
+    accounts = [
+        StatementAccount(provider_account_id=f"bench-{kind}", name=kind, currency="USD", account_type=kind, transactions=mine)
+        for kind, mine in zip(kinds, of_account, strict=True)
+    ]
+    return Statement(provider="sandbox", institution_id="bench", accounts=accounts)
+
+
+class Told(SandboxProvider):
+    """A linked bank that has everything at hand."""
+
+    def __init__(self, clock: Clock, given: Statement) -> None:
+        super().__init__(clock)
+        self._given = given
+
+    def statement(self, profile: str, today: date) -> Statement:  # noqa: ARG002 - everybody has the same
+        return self._given
+
+
+async def link(services: Services, viewer: Viewer) -> UUID:
+    key = await services.cipher.key_of(viewer.user_id, make=True)
+    linked = Linked(item_id=f"robin:{viewer.user_id}", credentials=Credentials(access_token="bench"), institution_id="bench")
+    async with services.db.write("bank", viewer) as session:
+        _, connection_id = await store_connection(session, "sandbox", linked, key, services.clock.now(), timedelta(hours=4))
+    return connection_id
+
+
+async def sync(services: Services, viewer: Viewer, connection_id: UUID) -> dict[str, int]:
+    """A fetch, as a worker runs it; what it came to."""
+    payload = {"connection_id": str(connection_id), "sync_type": "manual"}
+    async with services.db.write("bank", viewer) as session:
+        held = await jobs.add_held(session, "bank.sync", key=str(connection_id), payload=payload, lease_s=600)
+    assert held is not None
+    await run_sync(services, HeldJob(held, viewer), connection_id, "manual")
+    async with services.db.write("transaction", viewer) as session:
+        return await jobs.find_outcome(session, held.id) or {}
+
+
 async def timed(work: Callable[[], Coroutine[Any, Any, Any]]) -> tuple[float, Any]:
     start = time.perf_counter()
     answer = await work()
@@ -95,7 +155,8 @@ async def copy(dsn: str, given: Statement) -> None:
     account = uuid4()
     records = [
         (uuid4(), account, row.provider_transaction_id, row.amount, row.currency, row.direction, row.description, row.transaction_date)
-        for row in given.accounts[0].transactions
+        for each in given.accounts
+        for row in each.transactions
     ]
     await connection.copy_records_to_table("floor", schema_name="public", records=records, columns=columns)
     await connection.close()
@@ -103,16 +164,33 @@ async def copy(dsn: str, given: Statement) -> None:
 
 async def measure(settings: Settings, superuser_dsn: str) -> dict[str, float]:
     today = datetime.now(UTC).date()
-    given = statement(ROWS, today)
-    async with open_services(settings) as services:
-        viewer = await bench_user(services)
-        await add_budgets(services, viewer, today)
-        new_s, applied = await timed(lambda: take_statement(services, viewer, given))
+    given = two_accounts(ROWS, today)
+    async with open_services(settings) as opened:
+        services = replace(opened, banks={"sandbox": Told(opened.clock, given)})
+        viewer, linked = await bench_user(services), await bench_user(services)
+        for each in (viewer, linked):
+            await add_budgets(services, each, today)
+        new_s, applied = await timed(lambda: take_statement(services, viewer, replace(given, provider="file")))
         assert applied.added == ROWS, applied
-        again_s, applied = await timed(lambda: take_statement(services, viewer, given))
+        again_s, applied = await timed(lambda: take_statement(services, viewer, replace(given, provider="file")))
         assert applied.unchanged == ROWS, applied
+        connection_id = await link(services, linked)
+        sync_s, outcome = await timed(lambda: sync(services, linked, connection_id))
+        assert outcome["added"] == ROWS, outcome
+        resync_s, outcome = await timed(lambda: sync(services, linked, connection_id))
+        assert outcome["unchanged"] == ROWS, outcome
+        await check_transfers(services, linked)
         copy_s, _ = await timed(lambda: copy(superuser_dsn, given))
-    return {"new_rows_per_s": ROWS / new_s, "resync_rows_per_s": ROWS / again_s, "copy_rows_per_s": ROWS / copy_s}
+    took = {"new": new_s, "resync": again_s, "sync_new": sync_s, "sync_resync": resync_s, "copy": copy_s}
+    return {f"{name}_rows_per_s": ROWS / seconds for name, seconds in took.items()}
+
+
+async def check_transfers(services: Services, viewer: Viewer) -> None:
+    """All of them are paired: else it would be quick for the wrong reason."""
+    query = "select count(*) from transaction_schema.transactions where user_id = :user_id and transfer_id is not null"
+    async with services.db.system("transaction") as session:
+        paired = (await session.execute(text(query), {"user_id": viewer.user_id})).scalar_one()
+    assert paired == ROWS // 100, paired
 
 
 def main() -> None:
