@@ -14,9 +14,14 @@ from domains.bank.providers.wire import Timeouts
 from tests.domains.bank.tink.test_fetching import Model
 from tests.domains.bank.tink.world import World, answered, came_back, ledger_at, ledger_of, world
 
-SHORT = Timeouts(connect_s=0.5, read_s=0.2, attempt_s=0.3, deadline_s=5.0)
+#: Long enough for a busy machine, where a request that is not broken has to be answered in time.
+PATIENT = Timeouts(connect_s=2.0, read_s=1.0, attempt_s=1.0, deadline_s=20.0)
+#: Where whatever is lost is asked for again.
+HASTY = Timeouts(connect_s=0.5, read_s=0.2, attempt_s=0.3, deadline_s=5.0)
 #: Faults after which the same request is good: garbage is believed to be meant, and is not asked for again.
 PASSING = tuple(name for name in TRANSPORT if name != "garbage")
+#: Faults that take as long as we wait.
+SLOW = ("time_out", "drip")
 
 
 def break_at(faults: Faults, number: int, name: str, times: int = 1) -> None:
@@ -34,10 +39,11 @@ def break_at(faults: Faults, number: int, name: str, times: int = 1) -> None:
     faults.take_transport = take_transport  # type: ignore[method-assign]
 
 
-@pytest.mark.parametrize("name", PASSING)
-@pytest.mark.parametrize("number", range(1, 9))
+@pytest.mark.parametrize(
+    ("name", "number"), [(name, number) for name in PASSING for number in range(1, 9) if name not in SLOW or number in (1, 4, 8)]
+)
 async def test_one_lost_answer_is_not_noticed(name: str, number: int) -> None:
-    async with world(retries=2, timeouts=SHORT, page_size=30) as here:
+    async with world(retries=2, timeouts=PATIENT, page_size=30) as here:
         reached = await here.reach()
         break_at(here.faults, number, name)
         fetched = await here.fetch(reached)
@@ -47,10 +53,11 @@ async def test_one_lost_answer_is_not_noticed(name: str, number: int) -> None:
     assert fetched.is_ready
 
 
-@pytest.mark.parametrize("name", TRANSPORT)
-@pytest.mark.parametrize("number", [1, 2, 4, 6])
+@pytest.mark.parametrize(
+    ("name", "number"), [(name, number) for name in TRANSPORT for number in (1, 2, 4, 6) if name not in SLOW or number == 4]
+)
 async def test_a_line_that_stays_bad_ends_the_fetch_and_the_next_one_brings_it_all(name: str, number: int) -> None:
-    async with world(timeouts=SHORT, page_size=30) as here:
+    async with world(timeouts=PATIENT, page_size=30) as here:
         reached = await here.reach()
         break_at(here.faults, number, name)
         with pytest.raises((ProviderUnavailable, ProviderGarbled)):
@@ -75,7 +82,7 @@ async def test_how_long_to_wait_is_told() -> None:
 
 @pytest.mark.parametrize("name", PASSING)
 async def test_a_refresh_whose_answer_is_lost_costs_nobody_their_connection(name: str) -> None:
-    async with world(timeouts=SHORT) as here:
+    async with world(timeouts=PATIENT) as here:
         reached = await here.reach()
         here.clock.at += timedelta(hours=1)
         break_at(here.faults, 1, name)
@@ -92,7 +99,7 @@ async def test_a_refresh_whose_answer_is_lost_costs_nobody_their_connection(name
 
 @pytest.mark.parametrize("name", TRANSPORT)
 async def test_a_link_that_breaks_on_the_way_is_completed_when_it_is_asked_again(name: str) -> None:
-    async with world(timeouts=SHORT) as here:
+    async with world(timeouts=PATIENT) as here:
         start = await here.begin()
         answer = answered(start, came_back(here.tink.agree(start.url or "")))
         for number in range(1, 4):
@@ -107,7 +114,7 @@ async def test_a_link_that_breaks_on_the_way_is_completed_when_it_is_asked_again
 
 
 async def test_a_link_that_is_begun_again_makes_no_second_person() -> None:
-    async with world(timeouts=SHORT) as here:
+    async with world(timeouts=PATIENT) as here:
         break_at(here.faults, 2, "reset")
         with pytest.raises(ProviderUnavailable):
             await here.begin()
@@ -122,8 +129,8 @@ async def test_a_link_that_is_begun_again_makes_no_second_person() -> None:
 @pytest.mark.parametrize("seed", range(4))
 async def test_whatever_happens_at_the_bank_and_on_the_way_the_ledger_follows(seed: int) -> None:
     chance, model = random.Random(f"{seed}"), Model()  # noqa: S311
-    async with world(seed, retries=2, timeouts=SHORT, page_size=20) as here:
-        reached = await here.reach()
+    async with world(seed, retries=2, timeouts=HASTY, page_size=20) as here:
+        reached = await here.reach_at_last()
         for _ in range(40):
             here.faults.rate = chance.choice([0.0, 0.0, 0.2])
             here.clock.at += timedelta(minutes=chance.choice([1, 40]))
@@ -131,8 +138,8 @@ async def test_whatever_happens_at_the_bank_and_on_the_way_the_ledger_follows(se
                 here.bank.happen(chance)
             reached = await fetched_or_not(here, reached, model)
         here.faults.clear()
-        fetched, _ = await here.settle(reached)
-        model.take(fetched)
+        for _ in range(3):
+            reached = await fetched_or_not(here, reached, model)
 
     assert len(set(here.faults.happened)) > 4
     assert model.ledger() == ledger_at(here.bank)

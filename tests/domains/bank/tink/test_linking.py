@@ -244,7 +244,7 @@ async def test_removing_what_is_gone_already_is_no_error() -> None:
 @pytest.mark.parametrize("seed", range(8))
 async def test_a_removal_over_a_bad_line_is_done_when_it_is_asked_again(seed: int) -> None:
     async with world(seed, timeouts=Timeouts(read_s=0.3, attempt_s=0.3)) as here:
-        reached = await here.reach()
+        reached = await here.reach_at_last()
         here.faults.rate = 0.5
 
         tries = 1
