@@ -118,6 +118,7 @@ async def add_receipt(session: WriteSession, provider: str, digest: str, connect
 async def purge_webhooks(session: SystemSession, *, limit: int = 1_000) -> int:
     """Delete receipts of more than a week ago. Answers how many went."""
     rows = bank_webhooks.c
-    old = select(rows.provider, rows.digest).where(rows.received_at < func.now() - literal(WEBHOOKS_KEPT)).limit(limit).cte("old")
+    aged = select(rows.provider, rows.digest).where(rows.received_at < func.now() - literal(WEBHOOKS_KEPT))
+    old = aged.order_by(rows.received_at).limit(limit).cte("old")
     gone = delete(bank_webhooks).where(rows.provider == old.c.provider, rows.digest == old.c.digest)
     return len((await session.execute(gone.returning(rows.digest))).all())

@@ -31,7 +31,7 @@ class StatementImportUpdated:
 
 
 @payload
-class ConnectionSyncProgress:
+class ConnectionSyncUpdated:
     """How far the fetching from one connection is."""
 
     sync_id: Hidden[UUID | None]
@@ -57,7 +57,7 @@ class BankSubscriptions:
     @subscription
     async def connection_sync_progress(
         self, info: Info, connection_id: Annotated[strawberry.ID, strawberry.argument(description="The connection.")]
-    ) -> AsyncGenerator[ConnectionSyncProgress, None]:
+    ) -> AsyncGenerator[ConnectionSyncUpdated, None]:
         """Follow the fetching from one connection: how far it is now (the last fetch, or the one that is queued), then every step of it,
         and of those that come after. Changes in quick succession are told as one.
 
@@ -101,7 +101,7 @@ class BankSubscriptions:
 
 async def _progress(
     services: Services, viewer: Viewer, connection_id: UUID, *, is_first: bool
-) -> list[tuple[tuple[UUID, int], ConnectionSyncProgress]]:
+) -> list[tuple[tuple[UUID, int], ConnectionSyncUpdated]]:
     """How the last fetch stands, and the one that is queued, each under what tells it from what was told before.
 
     is_first: nothing was told yet; then the one that is queued is all there is to know. Errors: BankConnectionNotFound.
@@ -114,15 +114,15 @@ async def _progress(
     is_queued = job is not None and not job.is_running
     found = [] if latest is None or (is_queued and is_first) else [_of_fetch(connection_id, latest)]
     if job is not None and is_queued:
-        waits = ConnectionSyncProgress(sync_id=None, connection_id=connection_id, version=0, stage=BankSyncStage.QUEUED)
+        waits = ConnectionSyncUpdated(sync_id=None, connection_id=connection_id, version=0, stage=BankSyncStage.QUEUED)
         found.append(((UUID(str(job.id)), 0), waits))
     return found
 
 
-def _of_fetch(connection_id: UUID, row: Row) -> tuple[tuple[UUID, int], ConnectionSyncProgress]:
+def _of_fetch(connection_id: UUID, row: Row) -> tuple[tuple[UUID, int], ConnectionSyncUpdated]:
     sync_id = UUID(str(row.id))
     counts = {name: getattr(row, name) for name in _COUNTS}
-    said = ConnectionSyncProgress(
+    said = ConnectionSyncUpdated(
         sync_id=sync_id, connection_id=connection_id, version=row.version, stage=BankSyncStage(row.stage), **counts
     )
     return (sync_id, row.version), said

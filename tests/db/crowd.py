@@ -22,7 +22,10 @@ _INSTANT: Final = "now() - n * interval '1 minute'"
 _VARIES: Final[Mapping[str, Mapping[str, str]]] = {
     "users": {"id": "u", "email": "u || '@example.com'", "email_normalized": "u || '@example.com'"},
     "oauth_connections": {"provider_user_id": "'p' || n"},
-    "bank_connections": {"provider_item_id": "'item' || n"},
+    "bank_connections": {
+        "provider_item_id": "'item' || n",
+        "next_sync_at": "case n % 100 when 0 then now() + n * interval '1 minute' end",
+    },
     "bank_accounts": {
         "provider_account_id": "'account' || n",
         "connection_id": "md5('bank_connections' || (1 + n / 2000 % 49) * 2000 + n % 20)::uuid",
@@ -55,6 +58,7 @@ _VARIES: Final[Mapping[str, Mapping[str, str]]] = {
         "provider_transaction_id": "'t' || n",
         "transaction_id": "md5('transactions' || n)::uuid",
         "transaction_date": _DAY,
+        "deleted_at": "case n / 20 % 100 when 7 then now() end",
     },
     "deleted_transactions": {"transaction_date": _DAY, "deleted_at": _INSTANT},
     "transaction_reviews": {

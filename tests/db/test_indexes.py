@@ -23,13 +23,15 @@ from db.analytics.vectors import MODELS
 from db.audit import queries as audit
 from db.audit import queries_exports as exports
 from db.bank import queries as bank
+from db.bank import queries_connections as connections
+from db.bank import queries_links as links
 from db.base import DOMAINS, schema_of
 from db.budget.queries_history import list_users_with_ended_periods
 from db.engines import Db, Dsns, Viewer
 from db.notification.queries import notices, rules
 from db.read import Read
 from db.statements import Statement
-from db.transaction.queries import closing, pairs
+from db.transaction.queries import closing, pairs, reconciling
 from db.transaction.queries.rates import list_rates
 from domains.analytics.service.embeddings import as_text
 from domains.flows.services import Services
@@ -197,6 +199,8 @@ ASKED: dict[str, str] = {
     "ix_transactions_search": mine('transactions(filter: {text: "word7"})'),
     "ix_transactions_tags": mine('transactions(filter: {tags: ["tag7"]})'),
     "ix_transactions_series": of("RecurringPattern", "transactions { nodes { id } }"),
+    "ix_transaction_reviews_state": mine("reviews"),
+    "ix_deleted_transactions_user_id": mine("deletedTransactions"),
     "ix_transaction_keys_transaction_id": '{ node(id: "{Transaction}") { id } }',
     "uq_monthly_category_summary_key": mine("monthlySummaries", "{ nodes { month } }"),
     "uq_user_categories_user_id_category_id": mine("categories(filter: {isOwn: true})"),
@@ -293,7 +297,9 @@ DONE: dict[str, Doing] = {
     "ix_transaction_embeddings_user_id_embedding_model": asking("analytics", embeddings.count_up_to("all-MiniLM-L6-v2"), most=100),
     "uq_llm_query_cache_key": writing("analytics", lambda session: answers.find_answer(session, "0" * 64)),
     "ix_monthly_category_summary_frozen": writing("transaction", lambda session: closing.closed_among(session, {date(2015, 1, 1)})),
+    "ix_transaction_keys_deleted": writing("transaction", lambda session: reconciling.find_tombstones(session, SOME_IDS)),
     "ix_uploads_user_id_created_at": writing("bank", bank.count_uploads),
+    "ix_bank_links_user_id": writing("bank", lambda session: links.count_open_links(session, datetime.now(UTC))),
     "ix_transaction_reviews_transaction_id": writing("transaction", lambda session: pairs.find_pairs(session, "transfer", SOME_IDS)),
     "ix_transaction_reviews_other_id": writing("transaction", lambda session: pairs.find_pairs(session, "duplicate", SOME_IDS, "applied")),
     "ix_notifications_retry": writing("notification", lambda session: notices.retry_due(session, datetime.now(UTC), limit=10)),
@@ -308,6 +314,11 @@ BY_THE_SYSTEM: dict[str, Doing] = {
     "ix_merchant_category_votes_uncounted": tidying("analytics", lambda session: merchants.count_votes(session, uuid4())),
     "ix_llm_query_cache_expires_at": tidying("analytics", answers.purge_answers),
     "ix_uploads_expires_at": tidying("bank", bank.purge_uploads),
+    "ix_bank_connections_next_sync_at": tidying(
+        "bank", lambda session: connections.list_due(session, "probe", ["sandbox", "file"], datetime.now(UTC), limit=10)
+    ),
+    "ix_bank_links_expires_at": tidying("bank", links.purge_links),
+    "ix_bank_webhooks_received_at": tidying("bank", links.purge_webhooks),
     "uq_notification_rules_default": tidying(
         "notification", lambda session: rules.list_without_defaults(session, [uuid4()], ["large_transaction"], "probe")
     ),

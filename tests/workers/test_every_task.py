@@ -11,12 +11,14 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import delete, func, insert, text, update
+from sqlalchemy import delete, func, insert, select, text, update
 
 from db import jobs
 from db.analytics import models as analytics
 from db.analytics.queries import merchants
-from db.base import DOMAINS, applied_jobs_table, schema_of
+from db.bank.models import bank_links
+from db.bank.queries_connections import change_connection
+from db.base import DOMAINS, applied_jobs_table, jobs_table, schema_of
 from db.budget.models import budget_utilization
 from db.engines import Db, Dsns, Viewer
 from db.jobs import JobRef
@@ -24,12 +26,15 @@ from db.transaction.models import monthly_category_summary, own_transactions, tr
 from db.transaction.queries import batches
 from domains.analytics.service.answers import Question, Said, keep_answer
 from domains.bank.providers.file.options import FileOptions
+from domains.bank.service import sync_connections as syncs
 from domains.budget.service.change_budgets import CreateBudget
 from domains.core.audit import Action
 from domains.flows.audit_trail import open_trail
 from domains.flows.change_budgets import create_budget
 from domains.flows.close_periods import close_periods
 from domains.flows.import_statement import request_import
+from domains.flows.link_bank import Answer, NewLink, complete_link, create_link
+from domains.flows.remove_connection import remove_connection
 from domains.flows.services import Services
 from domains.flows.uploads import store_upload
 from domains.notification.service.add_notifications import NewNotification, add_notifications
@@ -150,6 +155,86 @@ async def import_to_close(services: Services, viewer: Viewer) -> JobRef:
     import_id = str(await abandoned(services, viewer))
     async with services.db.write("bank", viewer) as session:
         return JobRef("bank", await jobs.add(session, "bank.close_import", key=import_id, payload={"import_id": import_id}), 0)
+
+
+async def linked_bank(services: Services, viewer: Viewer) -> UUID:
+    begun = await create_link(services, viewer, NewLink("sandbox"), str(uuid4()))
+    return await complete_link(services, viewer, begun.id, Answer(public_token="sam"), str(uuid4()))
+
+
+async def job_about(services: Services, topic: str, viewer: Viewer) -> JobRef:
+    table = jobs_table("bank")
+    async with services.db.system("bank") as session:
+        found = await session.execute(select(table.c.id).where(table.c.topic == topic, table.c.user_id == viewer.user_id))
+        return JobRef("bank", found.scalar_one(), 0)
+
+
+async def bank_to_fetch(services: Services, viewer: Viewer) -> JobRef:
+    await linked_bank(services, viewer)
+    return await job_about(services, "bank.sync", viewer)
+
+
+async def bank_that_is_due(services: Services, viewer: Viewer) -> JobRef:
+    connection_id = await linked_bank(services, viewer)
+    await end_live_jobs(services.db, "bank.sync")
+    async with services.db.write("bank", viewer) as session:
+        await change_connection(session, connection_id, {"next_sync_at": services.clock.now() - timedelta(minutes=1)})
+    return await ask(services, "bank", "bank.find_due_syncs")
+
+
+async def consent_that_ends(services: Services, viewer: Viewer) -> JobRef:
+    connection_id = await linked_bank(services, viewer)
+    async with services.db.write("bank", viewer) as session:
+        await change_connection(session, connection_id, {"consent_expires_at": services.clock.now() + timedelta(days=6)})
+    return await ask(services, "bank", "bank.watch_consents")
+
+
+async def dead_fetch(services: Services, viewer: Viewer) -> UUID:
+    """The job, which has died, of a fetch that has not ended."""
+    connection_id = await linked_bank(services, viewer)
+    ref = await job_about(services, "bank.sync", viewer)
+    async with services.db.write("bank", viewer) as session:
+        await syncs.begin_sync(session, connection_id, ref.id, "manual", services.clock.now(), timedelta(hours=4))
+    await change(services.db, ref.id, "bank", state="dead", finished_at=func.now())
+    return ref.id
+
+
+async def abandoned_fetch(services: Services, viewer: Viewer) -> JobRef:
+    await dead_fetch(services, viewer)
+    return await ask(services, "bank", "bank.find_abandoned_syncs")
+
+
+async def fetch_to_close(services: Services, viewer: Viewer) -> JobRef:
+    job_id = str(await dead_fetch(services, viewer))
+    async with services.db.write("bank", viewer) as session:
+        return JobRef("bank", await jobs.add(session, "bank.close_sync", key=job_id, payload={"sync_job_id": job_id}), 0)
+
+
+async def access_to_revoke(services: Services, viewer: Viewer) -> JobRef:
+    await remove_connection(services, viewer, await linked_bank(services, viewer), forgets=False)
+    return await job_about(services, "bank.revoke", viewer)
+
+
+async def transactions_to_forget(services: Services, viewer: Viewer) -> JobRef:
+    connection_id = await linked_bank(services, viewer)
+    await JobRunner(services, TASKS).run(await job_about(services, "bank.sync", viewer), "bank.sync")
+    await remove_connection(services, viewer, connection_id, forgets=True)
+    return await job_about(services, "bank.forget_transactions", viewer)
+
+
+async def link_that_is_over(services: Services, viewer: Viewer) -> JobRef:
+    await create_link(services, viewer, NewLink("sandbox"), str(uuid4()))
+    async with services.db.write("bank", viewer) as session:
+        stored = {"user_id": viewer.user_id, "provider": "sandbox", "expires_at": func.now() - timedelta(days=8)}
+        await session.execute(insert(bank_links).values(stored))
+    return await ask(services, "bank", "bank.purge_links")
+
+
+async def somebody_to_tell(services: Services, viewer: Viewer) -> JobRef:
+    connection_id = await linked_bank(services, viewer)
+    async with services.db.write("bank", viewer) as session:
+        await syncs.require_login(session, connection_id, "ITEM_LOGIN_REQUIRED", "Sign in.")
+    return await job_about(services, "notification.notice", viewer)
 
 
 async def old_rows(services: Services, viewer: Viewer) -> JobRef:
@@ -274,9 +359,17 @@ SAMPLES: dict[str, Sample] = {
     "audit.export": export_to_make,
     "audit.record": entry_to_record,
     "bank.close_import": import_to_close,
+    "bank.close_sync": fetch_to_close,
     "bank.find_abandoned_imports": abandoned_import,
+    "bank.find_abandoned_syncs": abandoned_fetch,
+    "bank.find_due_syncs": bank_that_is_due,
+    "bank.forget_transactions": transactions_to_forget,
     "bank.import": statement_to_import,
+    "bank.purge_links": link_that_is_over,
     "bank.purge_uploads": expired_upload,
+    "bank.revoke": access_to_revoke,
+    "bank.sync": bank_to_fetch,
+    "bank.watch_consents": consent_that_ends,
     "budget.close_again": closed_periods_to_sum_again,
     "budget.close_periods": periods_to_close,
     "budget.find_ended_periods": budget_with_ended_periods,
@@ -285,6 +378,7 @@ SAMPLES: dict[str, Sample] = {
     "notification.find_without_defaults": users_without_defaults,
     "notification.fold_stats": notifications_to_count,
     "notification.give_defaults": defaults_to_give,
+    "notification.notice": somebody_to_tell,
     "retention.apply": old_insight,
     "retention.drop_partitions": empty_partition,
     "retention.sweep_orphans": orphaned_votes,
