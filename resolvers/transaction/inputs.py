@@ -118,6 +118,16 @@ class TransactionReviewDecider(enum.Enum):
     USER = choice("user", "You.")
 
 
+@strawberry.enum(description="What speaks against a pair. Each takes something off its score.")
+class TransactionReviewReason(enum.Enum):
+    DAYS_APART = choice("days_apart", "They are not of the same day.")
+    SEVERAL = choice("several", "One of them has another candidate.")
+    KNOWN_OTHERWISE = choice("known_otherwise", "The category of one is surely spending or income, or your own choice.")
+    TURNED_DOWN = choice("turned_down", "You turned down another pair of one of them.")
+    CONVERTED = choice("converted", "They are in two currencies.")
+    UNLIKE_TEXT = choice("unlike_text", "Their texts have little in common.")
+
+
 @strawberry.enum(description="The order of a list of reviews.")
 class TransactionReviewSort(enum.Enum):
     CREATED_DESC = choice("created_desc", "By `createdAt`, the newest first.")

@@ -168,7 +168,7 @@ class TransactionMutations:
         REMOVAL: accepted, it is deleted and can be had back; rejected, it is yours, and no bank takes it away.
         TRANSFER, DUPLICATE: so it is, or not; you may change your mind, also of what was decided without asking you.
         Budgets move before this answers.
-        Errors: ReviewNotFound, ReviewDecided.
+        Errors: ReviewNotFound, ReviewDecided, PairImpossible, TransactionPaired.
         """
         review_id = given_id(input.id, "TransactionReview")
         await deciding.decide_review(info.context.services, info.context.required_viewer, review_id, accept=input.accept)

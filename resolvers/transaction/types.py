@@ -17,6 +17,7 @@ from resolvers.transaction.inputs import (
     TransactionFilter,
     TransactionReviewDecider,
     TransactionReviewKind,
+    TransactionReviewReason,
     TransactionReviewState,
     TransactionStatus,
 )
@@ -124,6 +125,7 @@ class TransactionTransfer:
     other = link("Transaction", key="other_id", description="The other one of the two.")
     from_account = link("BankAccount", key="from_account_id", description="The account that it left.")
     to_account = link("BankAccount", key="to_account_id", description="The account on which it arrived.")
+    review = link("TransactionReview", key="id", description="Who paired them, how sure that was, and what to decide to take them apart.")
 
 
 @value
@@ -156,6 +158,7 @@ class TransactionReview(Node):
         description="The other one: what was booked, the credit, or the original. Null for a removal, or when it is there no more.",
     )
     score = column(Decimal | None, description="How likely it is, 0 to 1; null where nobody says.")
+    reasons = column(list[TransactionReviewReason], description="What was taken off its score.")
     created_at = column(datetime, description="When it was found.")
     decided_at = column(datetime | None, description="When it was decided; null while it is not.")
 

@@ -7,6 +7,8 @@ from uuid import uuid4
 
 import pytest
 
+from domains.transaction.pairing import REASONS
+from resolvers.transaction.inputs import TransactionReviewReason
 from tests.resolvers.api import Client, codes, gid
 from tests.resolvers.budget.budgets import create, one
 from tests.resolvers.conftest import MakeClient
@@ -17,21 +19,22 @@ PAIR, MARK = "transaction/pair_transfer", "transaction/mark_duplicate"
 LIST = """{ me { transactions(first: 100, sort: AMOUNT_DESC) { nodes {
   id direction isDuplicate duplicateOf { id } category { id } transfer { other { id } fromAccount { name } toAccount { name } }
 } } } }"""
+REVIEWS = """{ me { reviews(filter: {kind: TRANSFER}) { nodes { state score reasons transaction { id } other { id } } } } }"""
 SUMS = "{ me { monthlySummaries { nodes { direction total { amount } transactionCount } } } }"
 TRANSFERS = """{ me { transactions(first: 100) { nodes {
   transfer { other { amount { amount } } fromAccount { name } toAccount { name } }
 } } } }"""
 
 
-async def somebody(make_client: MakeClient) -> tuple[Client, str, str]:
+async def somebody(make_client: MakeClient, arrived: str = "55", days: int = 0) -> tuple[Client, str, str]:
     """Who bought something for 60, and had 55 back on another account: two that nobody pairs without asking."""
     client = await make_client()
     assert client.viewer is not None
-    arrived = moved(MONTH, "55", direction="credit", category_detailed=None, description="X", original_description="X")
-    accounts = account("Daily", [moved(MONTH, "60")]), account("Savings", [arrived])
+    about = {"direction": "credit", "category_detailed": None, "description": "X", "original_description": "X"}
+    accounts = account("Daily", [moved(MONTH, "60")]), account("Savings", [moved(MONTH + timedelta(days=days), arrived, **about)])
     await bring(client.services, client.viewer, *accounts)
-    debit, credit = [each["id"] for each in await listed(client)]
-    return client, debit, credit
+    ends = {each["direction"]: each["id"] for each in await listed(client)}
+    return client, ends["DEBIT"], ends["CREDIT"]
 
 
 async def listed(client: Client) -> list[Any]:
@@ -78,6 +81,7 @@ async def test_a_transfer_that_its_owner_tells_moves_budgets_at_once_and_keeps_t
         "other": {"id": credit, "amount": {"amount": "55.00", "currency": "USD"}, "transactionDate": MONTH.isoformat()},
         "fromAccount": paired["transaction"]["transfer"]["fromAccount"],
         "toAccount": paired["transaction"]["transfer"]["toAccount"],
+        "review": {"id": paired["transaction"]["transfer"]["review"]["id"], "decidedBy": "USER"},
     }
     assert paired["errors"] == []
     assert paired["transaction"]["id"] == debit
@@ -98,6 +102,48 @@ async def test_telling_it_again_moves_nothing(make_client: MakeClient) -> None:
 
     assert await pair(client, debit, credit) == first
     assert await one(client, budget) == before
+
+
+async def test_deciding_its_review_takes_a_transfer_apart_and_makes_it_again(make_client: MakeClient) -> None:
+    client, debit, credit = await somebody(make_client)
+    budget = (await create(client))["budget"]["id"]
+    review = (await pair(client, debit, credit))["transaction"]["transfer"]["review"]["id"]
+    seen = []
+    for accept in (False, False, True):
+        decided = (await client.data(DOCUMENTS["transaction/decide_review"], input={"id": review, "accept": accept}))[
+            "transactionReviewDecide"
+        ]
+        assert decided["errors"] == []
+        spent = (await one(client, budget))["utilization"]["amountSpent"]["amount"]
+        seen.append((decided["transactionReview"]["state"], spent, [each["transfer"] is not None for each in await listed(client)]))
+
+    apart = ("REJECTED", "60.00", [False, False])
+    assert seen == [apart, apart, ("APPLIED", "0.00", [True, True])]
+
+
+async def test_a_likely_pair_waits_in_the_inbox_with_what_speaks_against_it(make_client: MakeClient) -> None:
+    client, debit, credit = await somebody(make_client, arrived="60", days=2)
+
+    [review] = (await client.data(REVIEWS))["me"]["reviews"]["nodes"]
+
+    assert {review["transaction"]["id"], review["other"]["id"]} == {debit, credit}
+    assert (review["state"], review["score"], review["reasons"]) == ("SUGGESTED", "0.72", ["DAYS_APART", "KNOWN_OTHERWISE"])
+    assert [each["transfer"] for each in await listed(client)] == [None, None]
+
+
+async def test_a_review_of_a_transfer_that_cannot_be_any_more_is_not_accepted(make_client: MakeClient) -> None:
+    client, debit, credit = await somebody(make_client)
+    assert client.viewer is not None
+    review = (await pair(client, debit, credit))["transaction"]["transfer"]["review"]["id"]
+    await client.data(DOCUMENTS["transaction/decide_review"], input={"id": review, "accept": False})
+    await bring(client.services, client.viewer, account("Third", [moved(MONTH, "10")]))
+    other = next(each["id"] for each in await listed(client) if each["id"] not in (debit, credit))
+    await pair(client, other, credit)
+
+    refused = (await client.data(DOCUMENTS["transaction/decide_review"], input={"id": review, "accept": True}))["transactionReviewDecide"]
+
+    assert [(each["code"], each["field"]) for each in refused["errors"]] == [("TRANSACTION_PAIRED", "id")]
+    assert next(each["transfer"]["other"]["id"] for each in await listed(client) if each["id"] == credit) == other
 
 
 async def test_a_duplicate_that_its_owner_tells_stays_visible_and_counts_no_more(make_client: MakeClient) -> None:
@@ -200,3 +246,7 @@ async def test_the_transfers_of_many_take_the_statements_of_one(make_client: Mak
 
     assert taken[1] == taken[30]
     assert taken[1][0] == 4
+
+
+def test_every_reason_of_a_score_has_a_name_for_clients() -> None:
+    assert {each.value for each in TransactionReviewReason} == set(REASONS)
