@@ -209,12 +209,19 @@ def is_same_bank(one: tuple[str | None, str | None], other: tuple[str | None, st
     return one[1] is not None and other[1] is not None and comparable(one[1]) == comparable(other[1])
 
 
-def next_tick(at: datetime, every: timedelta, connection_id: UUID) -> datetime:
-    """When a connection is fetched next, half a period from now or later: the calendar's own instants for it.
+#: Without its customer present, an account may be asked for four times a day in Europe and the United Kingdom (Commission Delegated
+#: Regulation (EU) 2018/389, article 36, 5b): more is refused.
+LEAST_EVERY: Final = {"open_banking": timedelta(hours=6), "tink": timedelta(hours=6)}
+
+
+def next_tick(at: datetime, every: timedelta, connection_id: UUID, provider: str | None = None) -> datetime:
+    """When a connection is fetched next, half a period from now or later: the calendar's own instants for it. `provider`: whose rules
+    may make the period longer.
 
     They are spread over the period by a hash of the id, so that connections that were made together are not fetched together; however
     many were missed, one follows.
     """
+    every = max(every, LEAST_EVERY.get(provider or "", every))
     offset = int.from_bytes(hashlib.blake2b(connection_id.bytes, digest_size=8).digest()) / 2**64 * every
     earliest = at + every / 2
     passed = (earliest - _EPOCH - offset) // every

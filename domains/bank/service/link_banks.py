@@ -131,13 +131,13 @@ async def store_connection(
         "consent_warned_at": None,
     }
     identity = {"id": connection_id, "provider": provider, "provider_item_id": linked.item_id}
-    first_tick = rules.next_tick(at, every, connection_id)
+    first_tick = rules.next_tick(at, every, connection_id, provider)
     found = await connections.add_connection(session, {**identity, **values, "next_sync_at": first_tick, "linked_at": at})
     if found is None:
         raise BankLinkRefused
     if found.id == connection_id:
         return None, connection_id
-    values["next_sync_at"] = rules.next_tick(at, every, found.id)
+    values["next_sync_at"] = rules.next_tick(at, every, found.id, provider)
     if found.status == connections.DISCONNECTED:
         values |= {"sync_cursor": None, "linked_at": at}
     await connections.change_connection(session, found.id, values)

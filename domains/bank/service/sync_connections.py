@@ -120,7 +120,9 @@ async def begin_sync(
     version = await queries_syncs.begin_fetch(session, job_id, connection_id, RETRY if as_retry else sync_type, at)
     if version is None:
         return None
-    await connections.change_connection(session, connection_id, {"next_sync_at": rules.next_tick(at, every, connection_id)})
+    await connections.change_connection(
+        session, connection_id, {"next_sync_at": rules.next_tick(at, every, connection_id, connection.provider)}
+    )
     session.publish(TOPIC, connection_id, version)
     return connection
 
@@ -182,7 +184,7 @@ async def fail_sync(
         return
     failures = connection.sync_failures + 1
     status = _status_after(connection.status, failures, failure)
-    tick, waits = rules.next_tick(at, every, connection_id), connections.REQUIRES_UPDATE
+    tick, waits = rules.next_tick(at, every, connection_id, connection.provider), connections.REQUIRES_UPDATE
     values = {
         "status": status,
         "error_code": failure.detail or failure.code,

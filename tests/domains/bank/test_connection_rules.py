@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from uuid import UUID, uuid4, uuid5
 
 import pytest
@@ -134,3 +135,15 @@ def test_lasting_names_tell_apart_what_looks_alike() -> None:
     assert rules.find_again([account(persistent_id="p-3")], [one]) == {}
     assert rules.twins([one, other]) == {}
     assert rules.twins([one, known(persistent_id="p-2", provider="tink")]) != {}
+
+
+def test_european_banks_are_not_asked_more_than_four_times_a_day() -> None:
+    key, every = UUID(int=7), timedelta(hours=1)
+
+    ticks = [NOW]
+    while ticks[-1] < NOW + timedelta(days=2):
+        ticks.append(rules.next_tick(ticks[-1], every, key, "open_banking"))
+
+    assert {later - sooner for sooner, later in pairwise(ticks[1:])} == {timedelta(hours=6)}
+    assert rules.next_tick(NOW, timedelta(hours=24), key, "tink") == rules.next_tick(NOW, timedelta(hours=24), key)
+    assert rules.next_tick(NOW, every, key, "plaid") == rules.next_tick(NOW, every, key)
