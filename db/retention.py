@@ -60,10 +60,12 @@ async def list_values(session: SystemSession, table: str, column: str, after: UU
     return list((await session.execute(statement if after is None else statement.where(held > after))).scalars())
 
 
-async def find_present(session: SystemSession, table: str, column: str, ids: Sequence[UUID]) -> set[UUID]:
-    """Those among these ids that the column holds."""
-    held = table_named(session.domain, table).c[column]
-    return set((await session.execute(select(held).distinct().where(_is_among(held, ids)))).scalars())
+async def find_present(session: SystemSession, table: str, column: str, ids: Sequence[UUID], ended: str = "") -> set[UUID]:
+    """Those among these ids that the column holds; in a row in which the column `ended`, if there is one, is NULL."""
+    rows = table_named(session.domain, table)
+    held = rows.c[column]
+    there = _is_among(held, ids) & rows.c[ended].is_(None) if ended else _is_among(held, ids)
+    return set((await session.execute(select(held).distinct().where(there))).scalars())
 
 
 class Orphans(NamedTuple):

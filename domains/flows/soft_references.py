@@ -15,7 +15,10 @@ MODELS_OF: Final = (_user, *TABLES_OF)
 
 @dataclass(frozen=True, slots=True)
 class SoftReference:
-    """`column` of a table holds ids of the parent's `key`. `since`: when the row was written, before which its parent was there."""
+    """`column` of a table holds ids of the parent's `key`. `since`: when the row was written, before which its parent was there.
+
+    ended: the parent's column that says when it ended, where a row of it outlives that.
+    """
 
     domain: str
     table: str
@@ -24,6 +27,7 @@ class SoftReference:
     parent: str
     key: str
     since: str = "created_at"
+    ended: str = ""
 
     def __str__(self) -> str:
         return f"{self.domain}.{self.table}.{self.column}"
@@ -34,7 +38,9 @@ def _of_users(domain: str, table: str, since: str = "created_at") -> SoftReferen
 
 
 SWEPT: Final = (
-    SoftReference("analytics", "transaction_embeddings", "transaction_id", "transaction", "transaction_keys", "transaction_id"),
+    SoftReference(
+        "analytics", "transaction_embeddings", "transaction_id", "transaction", "transaction_keys", "transaction_id", ended="deleted_at"
+    ),
     _of_users("analytics", "transaction_embeddings"),
     _of_users("analytics", "insights"),
     _of_users("analytics", "spending_patterns", "last_observed_at"),

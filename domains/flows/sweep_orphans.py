@@ -58,7 +58,7 @@ async def _sweep(services: Services, reference: SoftReference, origin: Origin | 
         if not ids:
             break
         async with services.db.system(reference.parent_domain) as session:
-            present = await retention.find_present(session, reference.parent, reference.key, ids)
+            present = await retention.find_present(session, reference.parent, reference.key, ids, reference.ended)
         if missing := [each for each in ids if each not in present]:
             rows += await _remove(services, reference, missing, origin)
         after = ids[-1]

@@ -12,6 +12,7 @@ from db.base import DOMAINS, metadata_of
 from db.engines import Origin, Viewer
 from domains.audit.service.keep_trail import PlaceHold
 from domains.flows import sweep_orphans as flow
+from domains.flows.delete_transaction import delete_transaction
 from domains.flows.holds import place_hold
 from domains.flows.soft_references import EXEMPT, SWEPT, SoftReference
 from domains.flows.sweep_orphans import plan_sweep, sweep_orphans
@@ -69,6 +70,20 @@ async def test_rows_of_users_who_are_gone_go(nights: Nights, reference: SoftRefe
     assert sum(rows_of(done).values()) == 1
     assert rows_of(again) == {}
     assert await left(nights, reference) == {robin.user_id, new, held}
+
+
+async def test_embeddings_of_transactions_that_their_owner_deleted_go(nights: Nights) -> None:
+    """What it was called outlives it, so that its bank does not bring it back."""
+    [reference] = [each for each in SWEPT if each.parent == "transaction_keys"]
+    robin, transaction_id = await with_transaction(nights)
+    await add_child(nights, reference, robin.user_id, OLD, transaction_id=transaction_id)
+
+    before = await sweep_orphans(nights.services, CLI)
+    await delete_transaction(nights.services, robin, transaction_id)
+    after = await sweep_orphans(nights.services, CLI)
+
+    assert (rows_of(before), rows_of(after)) == ({}, {str(reference): 1})
+    assert await left(nights, reference) == set()
 
 
 async def test_embeddings_of_transactions_that_are_gone_go(nights: Nights) -> None:
