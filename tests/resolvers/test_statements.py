@@ -93,6 +93,11 @@ QUERIES: dict[str, tuple[str, int]] = {
     ),
     "reviews": ("{ me { reviews(first: 100) { nodes { kind transaction { description } other { description } } totalCount } } }", 3),
     "deleted transactions": ("{ me { deletedTransactions(first: 100) { nodes { description account { name } } totalCount } } }", 3),
+    "transfers": (
+        """{ me { transactions(first: 100) { nodes {
+          transfer { other { amount { amount } } fromAccount { name } toAccount { name } review { decidedBy } } } } } }""",
+        5,
+    ),
     "patterns": (
         "{ me { recurringPatterns(first: 100) { nodes { frequency transactions(first: 2) { nodes { id } totalCount } } } } }",
         3,
@@ -183,6 +188,14 @@ async def furnish(services: Services, viewer: Viewer, many: int) -> None:
             row = {"id": uuid4(), "goal_id": goal_id, "amount": 1, "currency": "USD", "contribution_date": TODAY}
             await add_contribution(session, row)
     await close_periods(services, viewer)
+    await add_transfers(services, viewer, many)
+
+
+async def add_transfers(services: Services, viewer: Viewer, many: int) -> None:
+    """So many, between two more accounts."""
+    about: dict[str, Any] = {"category_detailed": None, "description": "X", "original_description": "X"}
+    left, arrived = [[moved(MONTH, f"{n + 2}.00", direction=way, **about) for n in range(many)] for way in ("debit", "credit")]
+    await bring(services, viewer, statement_account("Spare", left), statement_account("Savings", arrived))
 
 
 async def add_doubts(services: Services, viewer: Viewer) -> None:
