@@ -72,6 +72,8 @@ _NEW: dict[str, Any] = {
     "provenance": Text,
     **PROVIDED,
 }
+#: What few providers say: left out of a statement in which no row has it.
+_SELDOM = {*LOCATION, "merchant_logo_url"}
 _KEYED: dict[str, Any] = {
     "id": Uuid,
     "account_id": Uuid,
@@ -150,10 +152,11 @@ async def add_transactions(session: WriteSession, rows: Rows) -> None:
     await session.execute(
         insert(transaction_keys).from_select(key_columns, select(mine, *(keyed.c[name] for name in _KEYED))), as_arrays(rows, _KEYED)
     )
-    given = given_rows(_NEW)
+    kinds = {name: kind for name, kind in _NEW.items() if name not in _SELDOM or any(row[name] is not None for row in rows)}
+    given = given_rows(kinds)
     await session.execute(
-        insert(own_transactions).from_select(["user_id", *_NEW], select(mine, *(_typed(given, name) for name in _NEW))),
-        as_arrays(rows, _NEW),
+        insert(own_transactions).from_select(["user_id", *kinds], select(mine, *(_typed(given, name) for name in kinds))),
+        as_arrays(rows, kinds),
     )
 
 

@@ -159,7 +159,7 @@ class _Work:
             self._closed = await closing.closed_among(self._session, {month_of(day) for day in days})
 
     def _is_closed(self, *days: date) -> bool:
-        return any(month_of(day) in self._closed for day in days)
+        return bool(self._closed) and any(month_of(day) in self._closed for day in days)
 
     async def _add(self, given: Sequence[Given]) -> dict[tuple[UUID, str], dict[str, Any]]:
         """The new rows, by name."""
@@ -174,8 +174,8 @@ class _Work:
         await self._ensure_partitions(rows.values())
         await batches.add_transactions(self._session, list(rows.values()))
         self.applied.added += len(rows)
+        self.applied.months |= {month_of(day) for day in {row["transaction_date"] for row in rows.values()}}
         for row in rows.values():
-            self.applied.months.add(month_of(row["transaction_date"]))
             self.touched.note_added(row["id"], row["account_id"], row["transaction_date"])
         return rows
 

@@ -137,6 +137,11 @@ class _Planner:
         """Account by account, as no movement changes its account."""
         stored = {row.id: row for row in await self._load()}
         tombstones = await self._tombstones()
+        if not stored and not tombstones:  # all is new, as when a bank is linked
+            for each in (*self._news, *self._changed):
+                self._add(each)
+            self._plan.unchanged += len(self._old_names)
+            return
         ours: dict[UUID, list[Stored]] = defaultdict(list)
         for row in stored.values():
             ours[row.account_id].append(_stored(row, is_gone=self._is_gone(row)))
