@@ -145,8 +145,8 @@ class _Planner:
         ours: dict[UUID, list[Stored]] = defaultdict(list)
         for row in stored.values():
             ours[row.account_id].append(_stored(row, is_gone=self._is_gone(row)))
-        for each in tombstones.values():
-            ours[each.account_id].append(_dead(each, is_gone=self._is_over(each)))
+        for dead in tombstones.values():
+            ours[dead.account_id].append(_dead(dead, is_gone=self._is_over(dead)))
         offered: dict[UUID, list[Offered]] = defaultdict(list)
         for one in self._offered(stored):
             offered[self._order[one.place].account.account_id].append(one)
