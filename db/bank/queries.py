@@ -212,14 +212,18 @@ def _is_live_job(jobs: Table, topics: Sequence[str]) -> ColumnElement[bool]:
 
 
 async def find_or_add_connection(session: WriteSession, values: dict[str, Any], *, per_user: bool) -> UUID:
-    """The viewer's connection with this provider's item, made if there is none."""
+    """The viewer's connection with this provider's item, made if there is none. per_user: there is no login that could have ended; one that
+    was removed is in use again."""
     rows = bank_connections
     keys = ["user_id", "provider", "provider_item_id"] if per_user else ["provider", "provider_item_id"]
     row = upsert(rows).values(user_id=session.viewer.user_id, **values)
     kept = row.on_conflict_do_update(
         index_elements=keys,
         index_where=PER_USER_ITEMS if per_user else SHARED_ITEMS,
-        set_={"institution_name": func.coalesce(row.excluded.institution_name, rows.c.institution_name)},
+        set_={
+            "institution_name": func.coalesce(row.excluded.institution_name, rows.c.institution_name),
+            "status": literal("active") if per_user else rows.c.status,
+        },
     )
     connection_id: UUID = (await session.execute(kept.returning(rows.c.id))).scalar_one()
     return connection_id
@@ -255,13 +259,14 @@ _BALANCE: dict[str, Any] = {
 
 
 async def find_or_add_accounts(session: WriteSession, connection_id: UUID, rows: Sequence[dict[str, Any]]) -> dict[str, UUID]:
-    """Ids of the connection's accounts by the provider's ids, those made that were missing. Names the user sees stay as they are."""
+    """Ids of the connection's accounts by the provider's ids, those made that were missing; they are in use. Names the user sees stay."""
     given, accounts = given_rows(_ACCOUNT), bank_accounts
     taken = [literal(connection_id, Uuid), literal(session.viewer.user_id, Uuid), *(given.c[name] for name in _ACCOUNT)]
     row = upsert(accounts).from_select(["connection_id", "user_id", *_ACCOUNT], select(*taken))
     kept = row.on_conflict_do_update(
         index_elements=["connection_id", "provider_account_id"],
-        set_={name: func.coalesce(row.excluded[name], accounts.c[name]) for name in ("account_official_name", "persistent_id")},
+        set_={name: func.coalesce(row.excluded[name], accounts.c[name]) for name in ("account_official_name", "persistent_id")}
+        | {"status": "active"},
     )
     found = await session.execute(kept.returning(accounts.c.provider_account_id, accounts.c.id), as_arrays(rows, _ACCOUNT))
     return dict(found.all())

@@ -15,12 +15,14 @@ from db.engines import Viewer
 from db.transaction.models import deleted_transactions, monthly_category_summary, transaction_keys, transaction_reviews
 from domains.bank.errors import BankConnectionNotFound
 from domains.bank.providers.errors import ProviderUnavailable
+from domains.bank.providers.file.options import FileOptions
 from domains.budget.service.change_budgets import CreateBudget
 from domains.core.clock import FixedClock
 from domains.core.errors import TryAgain
 from domains.flows import remove_connection as flow
 from domains.flows import sync_connection as syncing
 from domains.flows.change_budgets import create_budget
+from domains.flows.import_statement import import_file
 from domains.flows.remove_connection import remove_connection
 from domains.flows.services import Services
 from domains.transaction.service.delete_transaction import delete_transaction
@@ -28,7 +30,7 @@ from tests.banks import TODAY, ToldBank, account, connection_of, hurry, link, mo
 from tests.conftest import MakeUser
 from tests.domains.flows.rows import GROCERIES
 from tests.domains.flows.sync import accounts_of, ids_of
-from tests.domains.flows.test_import_statement import spent
+from tests.domains.flows.test_import_statement import STATEMENT, spent
 
 REVOKE, FORGET = "bank.revoke", "bank.forget_transactions"
 
@@ -240,3 +242,21 @@ async def test_a_bank_that_is_linked_anew_tells_all_again_whatever_was_killed_be
 
 async def dies(*_: Any) -> None:
     raise TryAgain("NOT_NOW", "Budgets cannot be computed at the moment.")
+
+
+async def test_statements_of_a_bank_that_was_removed_are_in_use_again_when_more_of_them_come(
+    services: Services, make_user: MakeUser
+) -> None:
+    robin = await make_user()
+    await import_file(services, robin, STATEMENT, "august.csv", FileOptions())
+    [before] = await accounts_of(services, robin)
+    await remove_connection(services, robin, before["connection_id"], forgets=True)
+    await run_jobs(services, robin, FORGET)
+    gone = await ids_of(services, robin)
+
+    outcome = await import_file(services, robin, STATEMENT, "august.csv", FileOptions())
+
+    [after] = await accounts_of(services, robin)
+    assert (gone, outcome["added"]) == ({}, 4)
+    assert (after["id"], before["status"], after["status"]) == (before["id"], "active", "active")
+    assert (await connection_of(services, robin, before["connection_id"]))["status"] == "active"
