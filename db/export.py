@@ -43,6 +43,7 @@ OPERATIONAL: Final[Mapping[str, str]] = dict.fromkeys(("jobs", "applied_jobs", "
 #: Tables with rows of a user that are not exported, and why.
 LEFT_OUT: Final[Mapping[str, str]] = {
     "user_schema.user_keys": "the key that your data is encrypted with: a secret",
+    "bank_schema.bank_revocations": "access to a bank that it is being told to end, for a day at most: secrets",
     "transaction_schema.transactions": "exported by way of the view that shows you yours, as transaction/transactions",
     "transaction_schema.transaction_keys": "bookkeeping of imports: how a transaction is recognised; its ids stand with the transaction",
     "transaction_schema.ledgers": "a counter of changes",
@@ -63,6 +64,7 @@ COLUMNS_LEFT_OUT: Final[Mapping[str, Mapping[str, str]]] = {
         "provider_item_id": _PROVIDER,
         "sync_cursor": _PROVIDER,
     },
+    "bank_schema.bank_links": {"secret_encrypted": _SECRET, "state_digest": _PROVIDER},
     "bank_schema.uploads": {"ciphertext": "the statement that you sent, kept until it is imported, for a day at most"},
     "analytics_schema.transaction_embeddings": {"embedding": "what a model made of text_content: numbers that mean nothing without it"},
     "audit_schema.audit_logs": {"previous_hash": _CHAIN, "entry_hash": _CHAIN},
