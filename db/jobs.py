@@ -339,6 +339,14 @@ async def find_outcome(session: "SystemSession | WriteSession", job_id: UUID) ->
     return None if outcome is None else dict(outcome)
 
 
+async def find_outcomes(session: "SystemSession | WriteSession", job_ids: Sequence[UUID]) -> dict[UUID, dict[str, Any]]:
+    """What each of these jobs' applied effects came to; those that left nothing are not there."""
+    fences = applied_jobs_table(session.domain)
+    left = and_(fences.c.job_id == any_(literal(list(job_ids), ARRAY(Uuid))), fences.c.outcome.is_not(None))
+    found = await session.execute(select(fences.c.job_id, fences.c.outcome).where(left))
+    return {job_id: dict(outcome) for job_id, outcome in found}
+
+
 async def drop(session: "SystemSession", ids: Sequence[UUID]) -> None:
     """Delete the rows of live events that were published."""
     jobs = jobs_table(session.domain)

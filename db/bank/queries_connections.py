@@ -6,11 +6,13 @@ from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import (
+    ARRAY,
     ColumnElement,
     Select,
     String,
     Uuid,
     and_,
+    any_,
     bindparam,
     cast,
     func,
@@ -48,7 +50,9 @@ class StoredConnection(NamedTuple):
     token_expires_at: datetime | None
     status: str
     error_code: str | None
+    error_message: str | None
     consent_expires_at: datetime | None
+    consent_warned_at: datetime | None
     last_successful_sync_at: datetime | None
     sync_cursor: str | None
     sync_failures: int
@@ -193,6 +197,14 @@ async def find_live_job(session: WriteSession, topic: str, key: UUID) -> LiveJob
     return None if row is None else LiveJob(*row)
 
 
+async def has_running_job(session: WriteSession, topic: str, keys: Sequence[UUID]) -> bool:
+    """Whether one of the viewer's jobs of this topic runs, for any of these keys."""
+    jobs = jobs_table(session.domain)
+    of = and_(jobs.c.topic == bindparam("topic"), jobs.c.key == any_(bindparam("job_keys", type_=ARRAY(String))))
+    running = select(literal(1)).where(owned(jobs), is_live(jobs), jobs.c.state == RUNNING_JOB, of).limit(1)
+    return (await session.run(running, topic=topic, job_keys=[str(key) for key in keys])).scalar_one_or_none() is not None
+
+
 # Accounts
 
 _SEEN: Final[dict[str, Any]] = {
@@ -235,9 +247,11 @@ async def close_accounts(session: WriteSession, connection_id: UUID) -> None:
 
 
 async def list_account_ids(session: WriteSession, connection_id: UUID) -> list[UUID]:
+    """Locked for reading, so that one that another connection takes over at this moment is waited for, and left out."""
     accounts = bank_accounts
     of = and_(owned(accounts), accounts.c.connection_id == bindparam("of_connection"))
-    return list((await session.run(select(accounts.c.id).where(of).order_by(accounts.c.id), of_connection=connection_id)).scalars())
+    statement = select(accounts.c.id).where(of).order_by(accounts.c.id).with_for_update(read=True)
+    return list((await session.run(statement, of_connection=connection_id)).scalars())
 
 
 async def without_accounts(session: WriteSession, connection_ids: Sequence[UUID]) -> list[StoredConnection]:

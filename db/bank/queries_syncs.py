@@ -232,6 +232,15 @@ async def has_live_job(session: WriteSession, job_id: UUID) -> bool:
     return (await session.run(live, job_id=job_id)).scalar_one_or_none() is not None
 
 
+async def has_later_fetch(session: WriteSession, job_id: UUID) -> bool:
+    """Whether another fetch of the same connection was begun after this job's."""
+    rows, later = sync_history, sync_history.alias("later")
+    same = and_(owned(later), later.c.connection_id == rows.c.connection_id, later.c.job_id.is_not(None))
+    after = select(literal(1)).where(same, later.c.started_at > rows.c.started_at).exists()
+    statement = select(literal(1)).where(owned(rows), rows.c.job_id == bindparam("of_job"), after)
+    return (await session.run(statement, of_job=job_id)).scalar_one_or_none() is not None
+
+
 @compiled
 def latest_fetch(columns: Columns) -> Select[Any]:
     """The last fetch of a connection of the viewer's (bound as `connection_id`), whatever has become of it."""

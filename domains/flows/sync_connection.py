@@ -53,14 +53,15 @@ RUN: Final = "run"
 CURSOR: Final = "cursor"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Run:
-    """What the steps of one run share."""
+    """What the steps of one run share. `began`: the connection as this run knows it, with the credentials that are its own by now."""
 
     services: Services
     job: Job
     connection_id: UUID
     every: timedelta
+    began: StoredConnection
 
     @property
     def viewer(self) -> Viewer:
@@ -69,14 +70,15 @@ class _Run:
 
 async def run_sync(services: Services, job: Job, connection_id: UUID, sync_type: str) -> None:
     """The job `bank.sync`. Errors: LeaseLost; TryAgain; DatabaseUnavailable."""
-    run = _Run(services, job, connection_id, await _period(services, job.viewer))
+    every = await _period(services, job.viewer)
     async with services.db.write("bank", job.viewer) as session:
         now = services.clock.now()
-        connection = await service.begin_sync(session, connection_id, job.id, sync_type, now, run.every)
+        connection = await service.begin_sync(session, connection_id, job.id, sync_type, now, every)
         if connection is None:
             await job.finish(session)
             return
         unfinished = await syncs.list_unfinished_fetches(session, connection_id, connection.linked_at)
+    run = _Run(services, job, connection_id, every, connection)
     connection = await _where_the_ledger_is(run, connection, unfinished)
     try:
         fetched = await _fetch(run, connection)
@@ -91,7 +93,7 @@ async def run_sync(services: Services, job: Job, connection_id: UUID, sync_type:
         await refold_held(services, job.viewer, refold)
         async with services.db.write("bank", job.viewer) as session:
             at = services.clock.now()
-            await service.finish_sync(session, connection_id, job.id, fetched, accounts, outcome, at)
+            await service.finish_sync(session, run.began, job.id, fetched, accounts, outcome, at)
             await job.finish(session)
 
 
@@ -132,10 +134,10 @@ async def _where_the_ledger_is(run: _Run, connection: StoredConnection, unfinish
     if list(unfinished) == [run.job.id] and run.job.run == 1:
         return connection
     async with run.services.db.write("transaction", run.viewer) as session:
-        for job_id in unfinished:
-            outcome = await jobs.find_outcome(session, job_id)
-            if outcome is not None and CURSOR in outcome:
-                return connection._replace(sync_cursor=outcome[CURSOR])
+        outcomes = await jobs.find_outcomes(session, unfinished)
+    for job_id in unfinished:
+        if CURSOR in (outcome := outcomes.get(job_id, {})):
+            return connection._replace(sync_cursor=outcome[CURSOR])
     return connection
 
 
@@ -190,13 +192,18 @@ class _Listener:
         self._told_at = time.monotonic()
 
     async def credentials_changed(self, credentials: Credentials) -> None:
-        """Errors: BankConnectionEnded."""
-        async with self._run.services.db.write("bank", self._run.viewer) as session:
-            await service.store_credentials(session, self._run.connection_id, credentials, self._key)
+        """Errors: BankConnectionEnded; ProviderUnavailable when the connection was repaired meanwhile."""
+        run = self._run
+        try:
+            async with run.services.db.write("bank", run.viewer) as session:
+                began = await service.store_credentials(session, run.began, credentials, self._key)
+        except service.RepairedMeanwhile as error:
+            raise ProviderUnavailable("REPAIRED_MEANWHILE") from error
+        run.began = began
 
 
 async def _place(run: _Run, connection: StoredConnection, fetched: Fetched) -> tuple[list[PlacedAccount], Mapping[UUID, frozenset[UUID]]]:
-    """Errors: BankConnectionEnded; LeaseLost."""
+    """Errors: BankConnectionEnded; LeaseLost; TryAgain while transactions of these accounts are being deleted."""
     accounts = fetched.statement.accounts
     count = sum(len(account.transactions) for account in accounts)
     async with run.services.db.write("bank", run.viewer) as session:
@@ -256,7 +263,7 @@ async def _fail(run: _Run, failure: service.Failure) -> None:
     outcome = service.NOTHING if run.job.run == 1 else await _outcome(run.services, run.viewer, run.job.id)
     async with run.services.db.write("bank", run.viewer) as session:
         at = run.services.clock.now()
-        await service.fail_sync(session, run.connection_id, run.job.id, failure, at, run.every, outcome)
+        await service.fail_sync(session, run.connection_id, run.job.id, failure, at, run.every, outcome, began=run.began)
         await run.job.finish(session)
 
 

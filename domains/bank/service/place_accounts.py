@@ -12,7 +12,8 @@ from db.bank.queries_connections import StoredConnection
 from db.engines import WriteSession
 from domains.bank import rules
 from domains.bank.providers.protocol import Statement, StatementAccount
-from domains.bank.service.remove_connections import end_connection
+from domains.bank.service.remove_connections import FORGET, end_connection
+from domains.core.errors import TryAgain
 from domains.core.ids import new_id
 
 PER_USER_PROVIDERS = frozenset({"file", "manual"})
@@ -55,19 +56,22 @@ async def place_linked_accounts(
 
     Found again are accounts that connections to the same bank, which have ended or are broken, reached: they move here, with all that is
     known of them. Effects: a broken connection of which no account is left ends.
+    Errors: TryAgain while transactions of these accounts are being deleted, as what is taken in now would go with them.
     """
     stored = await connections.lock_accounts(session)
     ids = {each.provider_account_id: each.id for each in stored if each.connection_id == connection.id}
     missing = [each for each in accounts if each.provider_account_id not in ids]
     lost = [each for each in stored if _is_lost(each, connection)] if missing else []
     found = rules.find_again(missing, lost)
+    left = {each.connection_id for each in lost if each.id in set(found.values())}
+    if await connections.has_running_job(session, FORGET, [connection.id, *left]):
+        raise TryAgain("TRANSACTIONS_GO", "Transactions of these accounts are being deleted.", retry_after_s=2.0)
     ids |= found
     seen = [_seen_row(each, ids[each.provider_account_id], connection.id) for each in accounts if each.provider_account_id in ids]
     await connections.take_over_accounts(session, seen)
     if made := [_account_row(each) for each in accounts if each.provider_account_id not in ids]:
         ids |= await queries.find_or_add_accounts(session, connection.id, made)
     if found:
-        left = {each.connection_id for each in lost if each.id in set(found.values())}
         for emptied in await connections.without_accounts(session, sorted(left)):
             if emptied.status != connections.DISCONNECTED:
                 await end_connection(session, emptied, at)

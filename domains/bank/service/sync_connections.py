@@ -48,6 +48,10 @@ NOTHING: Final[Mapping[str, int]] = {}
 CONSENT_WARNED: Final = timedelta(days=7)
 
 
+class RepairedMeanwhile(Exception):
+    """Other credentials are in force than those a fetch was begun with: it goes no further."""
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """Why nothing was fetched. code: permanent; detail: the provider's own word for it, where it has one.
@@ -134,35 +138,41 @@ async def note_progress(session: WriteSession, connection_id: UUID, job_id: UUID
         session.publish(TOPIC, connection_id, version)
 
 
-async def store_credentials(session: WriteSession, connection_id: UUID, credentials: Credentials, key: UserKey) -> None:
-    """New ones are in force, whatever becomes of the fetch. Errors: BankConnectionNotFound; BankConnectionEnded."""
-    await find_live(session, connection_id)
-    await connections.change_connection(session, connection_id, seal_credentials(key, credentials))
+async def store_credentials(session: WriteSession, began: StoredConnection, credentials: Credentials, key: UserKey) -> StoredConnection:
+    """New ones are in force, whatever becomes of the fetch; answers the connection as it is known with them.
+
+    Errors: BankConnectionNotFound; BankConnectionEnded; RepairedMeanwhile: those of the repair stay.
+    """
+    if _is_replaced(await find_live(session, began.id), began):
+        raise RepairedMeanwhile
+    sealed = seal_credentials(key, credentials)
+    await connections.change_connection(session, began.id, sealed)
+    return began._replace(**sealed)
 
 
 async def finish_sync(
     session: WriteSession,
-    connection_id: UUID,
+    began: StoredConnection,
     job_id: UUID,
     fetched: Fetched,
     accounts: Sequence[PlacedAccount],
     outcome: Mapping[str, int],
     at: datetime,
 ) -> None:
-    """All is in: cursor, balances, consent, and the end of the line.
+    """All is in: cursor, balances, consent, and the end of the line. `began`: the connection as the fetch knows it.
 
-    Effects: the connection works. One that was removed meanwhile stays so, and its line says it.
+    Effects: the connection works. One that was removed meanwhile stays so, or is as it was linked anew, and its line says it.
     """
-    connection = await connections.find_connection(session, connection_id, lock=True)
-    if connection is None or connection.status == connections.DISCONNECTED:
-        await end_as_removed(session, connection_id, job_id, outcome, at)
+    connection = await connections.find_connection(session, began.id, lock=True)
+    if connection is None or connection.status == connections.DISCONNECTED or connection.linked_at != began.linked_at:
+        await end_as_removed(session, began.id, job_id, outcome, at)
         return
-    await connections.change_connection(session, connection_id, _works(connection, fetched, at))
+    await connections.change_connection(session, began.id, _works(connection, fetched, at) | _said_meanwhile(connection, began))
     await store_balances(session, accounts, at)
     ended: dict[str, Any] = {"status": queries_syncs.SUCCESS, "stage": queries_syncs.STAGE_DONE, "pages": fetched.pages}
     if not fetched.is_ready:
         ended |= {"status": queries_syncs.PARTIAL, "error_code": NOT_READY, "error_message": NOT_READY_MESSAGE}
-    await _end(session, connection_id, job_id, ended | _counts(outcome), at)
+    await _end(session, began.id, job_id, ended | _counts(outcome), at)
 
 
 async def fail_sync(
@@ -173,18 +183,24 @@ async def fail_sync(
     at: datetime,
     every: timedelta,
     outcome: Mapping[str, int] = NOTHING,
+    *,
+    began: StoredConnection | None = None,
 ) -> None:
     """Nothing was fetched: the line says why, and the connection when it is tried again. `outcome`: what earlier runs had taken in.
 
+    began: the connection as the fetch knows it. One that was repaired meanwhile has not failed: the fetch that follows says how it is.
     Effects: once it counts as broken, or its owner has to do something, one notice is queued.
     """
     connection = await connections.find_connection(session, connection_id, lock=True)
     if connection is None or connection.status == connections.DISCONNECTED:
         await end_as_removed(session, connection_id, job_id, outcome, at)
         return
+    if began is not None and _is_replaced(connection, began):
+        await _end_failed(session, connection_id, job_id, failure, outcome, at)
+        return
     failures = connection.sync_failures + 1
     status = _status_after(connection.status, failures, failure)
-    tick, waits = rules.next_tick(at, every, connection_id, connection.provider), connections.REQUIRES_UPDATE
+    tick = rules.next_tick(at, every, connection_id, connection.provider)
     values = {
         "status": status,
         "error_code": failure.detail or failure.code,
@@ -192,14 +208,13 @@ async def fail_sync(
         "sync_failures": failures,
         "last_sync_at": at,
         "last_sync_status": queries_syncs.SYNC_FAILED,
-        "next_sync_at": None if status == waits else rules.retry_at(at, failures, tick, failure.retry_after_s),
+        # only the bank itself can say that asking is of no use: a message of its may have been older than a repair
+        "next_sync_at": None if failure.needs_login else rules.retry_at(at, failures, tick, failure.retry_after_s),
     }
     await connections.change_connection(session, connection_id, values)
     if status not in (connection.status, connections.ACTIVE):
         await request_notice(session, connection_id, NEEDS_LOGIN if failure.needs_login else BROKEN)
-    why = {"error_code": failure.code, "error_message": failure.message}
-    values = {"status": queries_syncs.SYNC_FAILED, "stage": queries_syncs.STAGE_FAILED, **why, **_counts(outcome)}
-    await _end(session, connection_id, job_id, values, at)
+    await _end_failed(session, connection_id, job_id, failure, outcome, at)
 
 
 async def require_login(session: WriteSession, connection_id: UUID, detail: str, message: str) -> bool:
@@ -218,9 +233,7 @@ async def require_login(session: WriteSession, connection_id: UUID, detail: str,
 
 async def end_as_removed(session: WriteSession, connection_id: UUID, job_id: UUID, outcome: Mapping[str, int], at: datetime) -> None:
     """The end of the line of a fetch whose connection was removed while it went on. `outcome`: what had been taken in by then."""
-    why = {"error_code": ENDED, "error_message": ENDED_MESSAGE}
-    values = {"status": queries_syncs.SYNC_FAILED, "stage": queries_syncs.STAGE_FAILED, **why, **_counts(outcome)}
-    await _end(session, connection_id, job_id, values, at)
+    await _end_failed(session, connection_id, job_id, Failure(ENDED, ENDED_MESSAGE), outcome, at)
 
 
 async def request_notice(session: WriteSession | SystemSession, connection_id: UUID, kind: str, user_id: UUID | None = None) -> None:
@@ -247,11 +260,18 @@ async def request_closing_of_syncs(session: SystemSession) -> int:
 
 
 async def close_sync(session: WriteSession, job_id: UUID, at: datetime, every: timedelta, outcome: Mapping[str, int] = NOTHING) -> bool:
-    """End the line of a job that is dead; False when it had ended, or its job lives. `outcome`: what its runs had taken in."""
+    """End the line of a job that is dead; False when it had ended, or its job lives. `outcome`: what its runs had taken in.
+
+    Effects: the connection has failed, unless another fetch of it was begun meanwhile, which says how it is.
+    """
     found = await queries_syncs.find_fetch(session, job_id)
     if found is None or found[1] != queries_syncs.STARTED or await queries_syncs.has_live_job(session, job_id):
         return False
-    await fail_sync(session, found[0], job_id, Failure(GIVEN_UP, GIVEN_UP_MESSAGE), at, every, outcome)
+    failure = Failure(GIVEN_UP, GIVEN_UP_MESSAGE)
+    if await queries_syncs.has_later_fetch(session, job_id):
+        await _end_failed(session, found[0], job_id, failure, outcome, at)
+    else:
+        await fail_sync(session, found[0], job_id, failure, at, every, outcome)
     return True
 
 
@@ -286,8 +306,31 @@ def _works(connection: StoredConnection, fetched: Fetched, at: datetime) -> dict
     return values
 
 
+def _is_replaced(connection: StoredConnection, began: StoredConnection) -> bool:
+    """Whether other credentials than a fetch has are in force by now."""
+    return connection.access_token_encrypted != began.access_token_encrypted
+
+
+def _said_meanwhile(connection: StoredConnection, began: StoredConnection) -> dict[str, Any]:
+    """What was said of a connection while a fetch went on, and is newer than it. A fetch follows that knows it."""
+    kept = []
+    if _is_replaced(connection, began):
+        kept += ["consent_expires_at", "consent_warned_at"]
+    if connection.status == connections.REQUIRES_UPDATE != began.status:
+        kept += ["status", "error_code", "error_message"]
+    return {name: getattr(connection, name) for name in kept}
+
+
 def _counts(outcome: Mapping[str, int]) -> dict[str, int]:
     return {f"transactions_{name}": outcome[name] for name in ("added", "updated", "removed") if name in outcome}
+
+
+async def _end_failed(
+    session: WriteSession, connection_id: UUID, job_id: UUID, failure: Failure, outcome: Mapping[str, int], at: datetime
+) -> None:
+    why = {"error_code": failure.code, "error_message": failure.message}
+    values = {"status": queries_syncs.SYNC_FAILED, "stage": queries_syncs.STAGE_FAILED, **why, **_counts(outcome)}
+    await _end(session, connection_id, job_id, values, at)
 
 
 async def _end(session: WriteSession, connection_id: UUID, job_id: UUID, values: dict[str, Any], at: datetime) -> None:

@@ -166,12 +166,18 @@ async def test_a_bank_that_wants_its_customer_is_not_asked_again_until_they_were
     await ask(banked, robin, connection_id)
     bank.failure = ProviderUnavailable()
     await sync(banked, robin)
+    unsure = await connection_of(banked, robin, connection_id)
+    bank.failure = ReauthenticationRequired("ITEM_LOGIN_REQUIRED")
+    await ask(banked, robin, connection_id)
+    await sync(banked, robin)
     still = await connection_of(banked, robin, connection_id)
     bank.failure = None
     assert await link(banked, robin, connection_id=connection_id) == connection_id
     await sync(banked, robin)
 
     assert (broken["status"], broken["error_code"], broken["next_sync_at"]) == ("requires_update", "ITEM_LOGIN_REQUIRED", None)
+    assert unsure["status"] == "requires_update"
+    assert unsure["next_sync_at"] is not None  # the bank has not said that it is of no use
     assert (still["status"], still["next_sync_at"]) == ("requires_update", None)
     repaired = await connection_of(banked, robin, connection_id)
     assert (repaired["status"], repaired["error_code"], repaired["sync_failures"]) == ("active", None, 0)
