@@ -65,6 +65,12 @@ async def forget_transactions(job: Job, connection_id: UUID) -> None:
 @task("bank.purge_links", every=HOURLY, domains=("bank",))
 async def purge_links(job: Job) -> None:
     """Links that are over, access that should have been revoked long ago, and receipts; what is left is for the next hour."""
+    after: links.Place | None = None
+    for _ in range(PURGE_BATCHES):
+        async with job.system() as session:
+            after = await links.destroy_secrets(session, after)
+        if after is None:
+            break
     for purge_some in (links.purge_links, links.purge_revocations, links.purge_webhooks):
         for _ in range(PURGE_BATCHES):
             async with job.system() as session:

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, func, insert, literal, select, update
+from sqlalchemy import Uuid, bindparam, delete, func, insert, literal, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from db.bank.models import bank_links, bank_revocations, bank_webhooks
@@ -19,6 +19,9 @@ REVOCATIONS_GRACE: Final = timedelta(hours=1)
 WEBHOOKS_KEPT: Final = timedelta(days=7)
 
 # Links
+
+#: Where a link stands in the order of their ends: until when it was good, and its id.
+Place = tuple[datetime, UUID]
 
 
 class StoredLink(NamedTuple):
@@ -61,13 +64,24 @@ async def change_link(session: WriteSession, link_id: UUID, values: dict[str, An
 
 
 async def purge_links(session: SystemSession, *, limit: int = 1_000) -> int:
-    """Destroy the secrets of links that are over, and delete those that have been for a week; at most `limit` of each. Answers how many."""
+    """Delete links that have been over for a week, at most `limit`. Answers how many went."""
     rows = bank_links.c
-    over = select(rows.id).where(rows.expires_at < func.now()).order_by(rows.expires_at).limit(limit)
-    gone = over.where(rows.expires_at < func.now() - literal(LINKS_KEPT))
-    deleted = (await session.execute(delete(bank_links).where(rows.id.in_(gone)).returning(rows.id))).all()
-    await session.execute(update(bank_links).where(rows.id.in_(over)).values(secret_encrypted=None))
-    return len(deleted)
+    gone = select(rows.id).where(rows.expires_at < func.now() - literal(LINKS_KEPT)).order_by(rows.expires_at).limit(limit)
+    return len((await session.execute(delete(bank_links).where(rows.id.in_(gone)).returning(rows.id))).all())
+
+
+async def destroy_secrets(session: SystemSession, after: Place | None = None, *, limit: int = 1_000) -> Place | None:
+    """Destroy the secrets of the next links that are over, at most `limit`; answers the last of them, None when there are no more.
+
+    Nobody without a viewer can see which of them have one: all are gone through, in the order of their ends.
+    """
+    rows = bank_links.c
+    here = tuple_(rows.expires_at, rows.id)
+    over = select(rows.id).where(rows.expires_at < func.now()).order_by(rows.expires_at, rows.id).limit(limit)
+    if after is not None:
+        over = over.where(here > tuple_(literal(after[0], INSTANT), literal(after[1], Uuid)))
+    changed = update(bank_links).where(rows.id.in_(over)).values(secret_encrypted=None).returning(rows.expires_at, rows.id)
+    return max(((ends, id_) for ends, id_ in await session.execute(changed)), default=None)
 
 
 # Access that is to be revoked

@@ -191,8 +191,11 @@ async def test_links_that_are_over_lose_their_secret_and_go_after_a_week(service
     for name, expires_at in ends.items():
         ids[name] = (await begin(with_banks(services, ToldBank(link_expires_at=expires_at)), robin)).id
 
+    after: links.Place | None = None
     async with services.db.system("bank") as system:
         assert await links.purge_links(system) >= 1
+        while (after := await links.destroy_secrets(system, after, limit=1)) is not None:
+            pass  # one by one, past those of other tests
 
     async with services.db.write("bank", robin) as session:
         left = {row["id"]: row["secret_encrypted"] is None for row in (await session.execute(bank_links.select())).mappings()}
