@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -68,17 +68,17 @@ class BegunLink:
     id: UUID
     provider: str
     expires_at: datetime
-    token: str | None
-    url: str | None
+    token: str | None = field(repr=False)
+    url: str | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What the person came back with: `public_token`, or `code` and `state`."""
 
-    public_token: str | None = None
-    code: str | None = None
-    state: str | None = None
+    public_token: str | None = field(default=None, repr=False)
+    code: str | None = field(default=None, repr=False)
+    state: str | None = field(default=None, repr=False)
 
 
 async def create_link(services: Services, viewer: Viewer, asked: NewLink, idempotency_key: str) -> BegunLink:

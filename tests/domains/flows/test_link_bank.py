@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -380,3 +380,9 @@ async def test_the_sandbox_is_linked_by_the_name_of_a_customer(services: Service
     assert line[:3] == ("manual", "success", "done")
     assert line[3] == line[4] > 1_000
     assert (await connection_of(banked, robin, connection_id))["provider_item_id"] == f"robin:{robin.user_id}"
+
+
+def test_what_a_person_goes_and_comes_back_with_is_not_to_be_read_in_a_log() -> None:
+    begun = BegunLink(uuid4(), "plaid", datetime.now(UTC), "canary", "https://bank.example/?request=canary")
+
+    assert "canary" not in repr(begun) + repr(Answer(public_token="canary")) + repr(Answer(code="canary", state="canary"))
