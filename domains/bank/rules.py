@@ -230,10 +230,8 @@ def next_tick(at: datetime, every: timedelta, connection_id: UUID, provider: str
 
 def retry_at(at: datetime, failures: int, tick: datetime, retry_after_s: float | None = None) -> datetime:
     """When a fetch that failed so often in a row (from 1) is tried again. `tick`: the calendar's next instant; not before retry_after_s."""
-    if failures > len(RETRIES):
-        return tick
-    wait = max(RETRIES[failures - 1], timedelta(seconds=retry_after_s or 0.0))
-    return at + wait
+    least = at + timedelta(seconds=retry_after_s or 0.0)
+    return max(least, tick if failures > len(RETRIES) else at + RETRIES[failures - 1])
 
 
 def _pairs(

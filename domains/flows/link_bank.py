@@ -94,6 +94,8 @@ async def create_link(services: Services, viewer: Viewer, asked: NewLink, idempo
     with _key_reused():
         async with services.db.write("bank", viewer) as session:
             before = await service.find_link_of(session, idempotency_key, fingerprint)
+            if before is None:
+                await service.check_room(session, services.clock.now())  # before a bank is asked: what is refused leaves nothing there
             repaired = None if asked.connection_id is None else await connections.find_connection(session, asked.connection_id)
         if before is not None:
             return _begun(before, key)

@@ -56,6 +56,12 @@ async def find_link_of(session: WriteSession, idempotency_key: str, fingerprint:
     return None if answer is None else await links.lock_link(session, UUID(answer["id"]))
 
 
+async def check_room(session: WriteSession, at: datetime) -> None:
+    """Errors: BankLinksWaiting, when as many links of the viewer are open as may be."""
+    if await links.count_open_links(session, at) >= LINKS_OPEN_AT_MOST:
+        raise BankLinksWaiting
+
+
 async def record_link(session: WriteSession, link: NewLink, idempotency_key: str, fingerprint: str, at: datetime) -> UUID:
     """Keep a link that was begun; answers its id, or that of the one which this key began at the same time.
 
@@ -64,8 +70,7 @@ async def record_link(session: WriteSession, link: NewLink, idempotency_key: str
     answer = await idempotency.replay(session, CREATE_MUTATION, idempotency_key, fingerprint)
     if answer is not None:
         return UUID(answer["id"])
-    if await links.count_open_links(session, at) >= LINKS_OPEN_AT_MOST:
-        raise BankLinksWaiting
+    await check_room(session, at)
     await links.add_link(session, {name: getattr(link, name) for name in NewLink.__slots__})
     await idempotency.record(session, CREATE_MUTATION, idempotency_key, {"id": str(link.id)})
     return link.id

@@ -73,6 +73,7 @@ def test_a_failure_is_tried_again_sooner_than_the_calendar_says_four_times(failu
 def test_a_bank_that_says_when_is_not_asked_before() -> None:
     assert rules.retry_at(NOW, 1, NOW, retry_after_s=90) == NOW + timedelta(seconds=90)
     assert rules.retry_at(NOW, 2, NOW, retry_after_s=90) == NOW + timedelta(minutes=5)
+    assert rules.retry_at(NOW, 9, NOW + timedelta(hours=5), retry_after_s=6 * 3600) == NOW + timedelta(hours=6)
 
 
 def test_accounts_are_found_by_lasting_name_first_then_by_all_that_tells_them_apart() -> None:

@@ -211,6 +211,10 @@ async def test_open_links_are_bounded(services: Services, make_user: MakeUser, m
 
     assert sum(isinstance(each, BegunLink) for each in begun) == 2
     assert sum(isinstance(each, errors.BankLinksWaiting) for each in begun) == 3
+    asked = len(bank.requests)
+    with pytest.raises(errors.BankLinksWaiting):
+        await begin(banked, robin)
+    assert len(bank.requests) == asked  # nothing was begun at the bank
     await complete(banked, robin, next(each for each in begun if isinstance(each, BegunLink)))
     assert await begin(banked, robin)
 
