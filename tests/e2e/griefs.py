@@ -101,6 +101,7 @@ async def is_held_up_while_another_works(mortal: Mortal, pick: random.Random, me
             with suppress(TimeoutError):
                 await mortal.until_quiet(HELD_UP_AT_MOST_S)
     finally:
+        mortal.watch.forget()
         os.kill(slow.process.pid or 0, signal.SIGCONT)
         goes_on.set()
 

@@ -104,7 +104,8 @@ class Mortal(World):
             assert ended.code in (0, KILLED), f"it ended by itself: {ended}"
         if dead:
             await rows.set_leases(self.superuser, "-1 second")
-            self._drop("arq:in-progress:*")
+            if not self.workers:  # what the living have taken is theirs
+                self._drop("arq:in-progress:*")
 
     async def kill(self, worker: Fork) -> None:
         worker.process.kill()

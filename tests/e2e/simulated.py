@@ -1,12 +1,14 @@
 """Providers of simulated banks on sockets, and what happens when they are asked."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 from pydantic import SecretStr
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.simulators.bank import SimBank
@@ -42,7 +44,11 @@ class Watch:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         act = self._due() if scope["type"] == "http" else None
-        if act is None or not self._is_late:
+        with suppress(ClientDisconnect):  # of whom we have killed
+            await (self._app(scope, receive, send) if act is None else self._serve_and_strike(act, scope, receive, send))
+
+    async def _serve_and_strike(self, act: Act, scope: Scope, receive: Receive, send: Send) -> None:
+        if not self._is_late:
             await self._strike(act)
             await self._app(scope, receive, send)
             return
@@ -58,15 +64,14 @@ class Watch:
         self._left -= 1
         return self._act if self._left == 0 else None
 
-    async def _strike(self, act: Act | None) -> None:
+    async def _strike(self, act: Act) -> None:
         """What goes wrong in it is for whoever waits, and not for the server."""
-        if act is not None:
-            self._act = None
-            try:
-                await act()
-            except Exception as error:  # noqa: BLE001 - raised in `Mortal.until_struck`
-                self.failure = error
-            self.has_struck = True
+        self._act = None
+        try:
+            await act()
+        except Exception as error:  # noqa: BLE001 - raised in `Mortal.until_struck`
+            self.failure = error
+        self.has_struck = True
 
 
 @dataclass(frozen=True, kw_only=True)
