@@ -39,12 +39,20 @@ CHANGES: list[dict[str, object]] = [
     {"status": "pending"},
     {"category_detailed": "FOOD_AND_DRINK_COFFEE"},
     {"payment_meta": {"type": "POS"}},
+    {"category_confidence": Decimal("0.9")},
+    {"pending_transaction_id": "p"},
+    {"merchant_logo_url": "https://logo.example/b.png"},
+    {"location": {"city": "Oakland"}},
 ]
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: next(iter(change)))
 def test_a_fingerprint_changes_with_everything_that_a_bank_says(change: dict[str, object]) -> None:
     assert fingerprint(transaction(**change)) != fingerprint(transaction())
+
+
+def test_a_fingerprint_of_what_files_say_is_what_it_was_in_older_releases() -> None:
+    assert fingerprint(transaction()).hex() == "63cd300332735d40f8e1b5101342ac2e"
 
 
 def test_a_fingerprint_does_not_change_with_the_place_or_the_spelling_of_equal_values() -> None:
