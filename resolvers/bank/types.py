@@ -98,6 +98,7 @@ class BankConnection(Node):
     last_sync_at = column(datetime | None, description="When something was last fetched or tried to be.")
     last_sync_status = column(SyncStatus | None, description="How that went; null before the first time.")
     last_successful_sync_at = column(datetime | None, description="When it last went well.")
+    linked_at = column(datetime | None, description="When it was linked, or linked anew after it had ended; null for uploaded statements.")
     next_sync_at = column(
         datetime | None,
         description="When it is fetched from next; null when nothing is by itself, as long as its owner has to do something.",

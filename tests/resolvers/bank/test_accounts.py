@@ -136,9 +136,10 @@ async def test_every_column_that_is_no_secret_is_shown(make_client: MakeClient, 
 
 
 def test_nothing_internal_and_no_secret_has_a_field(api: Gateway) -> None:
+    upkeep = {"syncCursor", "syncRequestedAt", "consentWarnedAt"}
     hidden = {
-        "BankConnection": {"providerItemId", "accessTokenEncrypted", "refreshTokenEncrypted", "syncCursor", "userId"},
-        "BankAccount": {"providerAccountId", "connectionId", "userId"},
+        "BankConnection": {"providerItemId", "accessTokenEncrypted", "refreshTokenEncrypted", "userId"} | upkeep,
+        "BankAccount": {"providerAccountId", "persistentId", "connectionId", "userId"},
     }
     columns = {"BankConnection": bank_connections.c, "BankAccount": bank_accounts.c}
     renamed = {"accountName": "name", "accountOfficialName": "officialName", "accountMask": "mask"}
