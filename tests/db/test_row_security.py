@@ -113,7 +113,8 @@ async def test_the_application_cannot_change_what_a_row_is_or_whose(servers: Emb
             select c.oid::regclass::text, a.attname from pg_class c join pg_attribute a on a.attrelid = c.oid
             where c.relnamespace::regnamespace::text like '%\\_schema' and c.relkind in ('r', 'p', 'v') and a.attnum > 0
               and a.attname in ('id', 'user_id', 'budget_id', 'transaction_date', 'job_id')
-              and c.relname not in ('transaction_keys', 'transaction_reviews') and has_column_privilege('florin_app', c.oid, a.attnum, 'update')
+              and c.relname not in ('transaction_keys', 'transaction_reviews')
+              and has_column_privilege('florin_app', c.oid, a.attnum, 'update')
         """)
         keys = await connection.fetchval(
             "select has_column_privilege('florin_app', 'transaction_schema.transaction_keys', 'user_id', 'update')"
