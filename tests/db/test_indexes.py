@@ -225,7 +225,8 @@ ASKED: dict[str, str] = {
     "ix_notifications_channel": mine("notifications(filter: {channels: [EMAIL]})"),
     "ix_notifications_unread": "{ me { unreadNotificationCount } }",
     "ix_notification_rules_user_id": "{ me { notificationRules { id } } }",
-    "ix_audit_logs_user_id": mine(f'auditLog(filter: {{since: "{LATELY:%Y-%m-%dT%H:%M:%SZ}"}})', "{ nodes { action } }"),
+    # the service is in neither index of the trail: what is in the other one might be read from it alone, once it was vacuumed
+    "ix_audit_logs_user_id": mine(f'auditLog(filter: {{since: "{LATELY:%Y-%m-%dT%H:%M:%SZ}"}})', "{ nodes { action service } }"),
     "ix_audit_logs_action": mine("auditLog(filter: {actions: [USER_LOGOUT]})", "{ nodes { action } }"),
     "ix_data_export_requests_user_id": mine("dataExportRequests"),
     "ix_deletion_requests_user_id": mine("deletionRequests"),

@@ -34,6 +34,15 @@ def variables(environment: dict[str, str], redis_server: OwnRedis) -> dict[str, 
     return environment | {"FLORIN_REDIS_DSN": redis_server.dsn}
 
 
+@pytest.fixture(autouse=True)
+def no_child_outlives_its_test(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What a test that failed leaves would take the jobs of the next one."""
+    forks: Forks | None = request.getfixturevalue("forks") if "forks" in request.fixturenames else None
+    yield
+    if forks is not None:
+        forks.end_all()
+
+
 @pytest.fixture(scope="module")
 def machine(variables: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     """Where one module's processes run; none of them outlives it."""

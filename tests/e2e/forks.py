@@ -7,6 +7,7 @@ import asyncio
 import multiprocessing
 import time
 from collections.abc import Mapping
+from itertools import count
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
@@ -50,13 +51,14 @@ class Forks:
         self._variables = dict(variables)
         self._folder = folder
         self._started: list[Fork] = []
+        self._numbers = count()
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(LOADED)
 
     def start(self, *arguments: str, fault: Fault | None = None, redis: str | None = None) -> Fork:
         """A command with all variables but, where one is given, another Redis."""
         variables = self._variables if redis is None else {**self._variables, "FLORIN_REDIS_DSN": redis}
-        number = len(self._started)
+        number = next(self._numbers)
         out, err = self._folder / f"{number}.out", self._folder / f"{number}.err"
         for path in (out, err):
             path.touch()
@@ -75,3 +77,4 @@ class Forks:
                 each.process.kill()
                 each.process.join(ENDED_WITHIN_S)
             each.process.close()
+        self._started.clear()
