@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import date
@@ -21,9 +21,10 @@ from db.engines import Viewer
 from domains.bank.providers.plaid.config import PlaidConfig
 from domains.bank.providers.plaid.provider import PlaidProvider
 from domains.bank.providers.wire import NoCircuits, Wire
-from domains.bank.service.sync_connections import request_sync
+from domains.bank.service.sync_connections import SYNC, request_sync
 from domains.flows.link_bank import Answer, NewLink, complete_link, create_link
 from domains.flows.services import Services
+from domains.transaction.service.apply_batch import REFOLD
 from tests.e2e import rows
 from tests.servers.everywhere import Everywhere
 
@@ -127,6 +128,15 @@ _LINES = """select sync_type, status, stage, transactions_added, transactions_up
   from bank_schema.sync_history where connection_id = $1 order by started_at, id"""
 _UNFINISHED = """select count(*) from bank_schema.sync_history
   where connection_id = $1 and (completed_at is null or duration_ms < 0 or job_id is null)"""
+
+
+async def waits(superuser: Everywhere, viewers: Sequence[Viewer]) -> int:
+    """How many fetches, and folds of what they brought, are asked for and not done."""
+    found = 0
+    for schema in rows.SCHEMAS:
+        query = f"select count(*) from {schema}.jobs where user_id = any ($1) and topic = any ($2) and state in ('queued', 'running')"
+        found += await superuser.fetchval(query, [viewer.user_id for viewer in viewers], [SYNC, REFOLD])
+    return found
 
 
 async def ledger(superuser: Everywhere, connection: Connection) -> Counter[tuple[Any, ...]]:

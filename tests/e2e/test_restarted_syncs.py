@@ -89,7 +89,7 @@ async def test_postgres_restarted_amid_a_fetch(services: Services, database: Own
         await asyncio.to_thread(database.start)
         superuser = await Everywhere.open(dict.fromkeys(DOMAINS, database.superuser_dsn))
         await rows.set_leases(superuser, "-1 second")  # what nobody could write down, is begun again
-        await until_nothing_is_left(superuser, [robin.viewer])
+        await until_nothing_is_left(superuser, [robin.viewer], is_hurried=True)
 
         assert await linked.ledger(superuser, robin) == plaid.truth()
         assert {line[1:3] for line in await linked.lines(superuser, robin)} == {("success", "done")}
